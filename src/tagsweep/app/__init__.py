@@ -1,0 +1,1 @@
+"""One use case a file: the order in which the parts are called."""

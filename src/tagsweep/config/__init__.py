@@ -1,0 +1,1 @@
+"""From the policy file to the model, with errors at file:line:column."""

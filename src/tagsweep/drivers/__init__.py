@@ -1,0 +1,1 @@
+"""One registry family a file: thin calls over the Transport."""

@@ -1,0 +1,289 @@
+"""What a person decided: naming classes, rules with keep clauses, evidence, limits, and how to apply and record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any, TypeAlias
+
+from tagsweep.model.inventory import TimeOrigin
+
+
+class VersionScheme(Enum):
+    """How versions are read and compared."""
+
+    SEMVER = "semver"
+    """semver.org 2.0.0, with an optional leading v."""
+    CALVER = "calver"
+    """calver.org tokens, compared as numbers: zero-padded and plain months are the same month."""
+    PEP440 = "pep440"
+    """Python's version specifiers."""
+
+
+# --- patterns: which tags -----------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """Shell pattern over the whole tag: ``*``, ``?`` and ``[…]``."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regex:
+    """Python regular expression that must match the whole tag."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Exactly these tags."""
+
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPattern:
+    """Tags that are versions of ``scheme``; ``formats`` are calver.org token strings such as ``YYYY.0M.MICRO``.
+
+    ``prefix`` is what stands before the version in the tag, for example ``v``.
+    """
+
+    scheme: VersionScheme
+    formats: tuple[str, ...] = ()
+    prefix: str = ""
+
+
+Pattern: TypeAlias = Glob | Regex | Names | VersionPattern
+
+
+@dataclass(frozen=True, slots=True)
+class InClass:
+    """Tags of one naming class of the policy."""
+
+    name: str
+
+
+Match: TypeAlias = tuple[Pattern | InClass, ...]
+"""Any of these. An empty tuple matches nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamingClass:
+    """A name for a kind of tag. A tag belongs to the first class, in the policy's order, that one pattern matches."""
+
+    name: str
+    patterns: tuple[Pattern, ...]
+    immutable: bool = False
+
+
+# --- keep clauses: what stays of the tags that a rule matches -----------------------------------------------------
+class Period(Enum):
+    """A calendar bucket, in UTC; weeks begin on Monday (ISO 8601)."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepNewest:
+    """Keep the ``count`` newest by the clock ``of``; equal times are kept together.
+
+    ``per`` names a group of the rule's regular expression: the count then holds for each value of that group.
+    """
+
+    count: int
+    of: TimeOrigin = TimeOrigin.PUSHED
+    per: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepWithin:
+    """Keep what is not older than ``age`` by the clock ``of``; times in the future count as young."""
+
+    age: timedelta
+    of: TimeOrigin = TimeOrigin.PUSHED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepEvery:
+    """Keep the newest tag of each of the last ``count`` periods that have one, by the clock ``of``."""
+
+    period: Period
+    count: int
+    of: TimeOrigin = TimeOrigin.PUSHED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepNewestVersions:
+    """Keep the ``count`` highest versions; ``per`` is None, ``major`` or ``minor`` (then for each of those lines)."""
+
+    count: int
+    version: VersionPattern
+    per: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepLabelled:
+    """Keep tags whose image has this config label or annotation; ``value`` None means any value."""
+
+    key: str
+    value: str | None = None
+    annotation: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepNamed:
+    """Keep tags that one of these patterns matches."""
+
+    match: tuple[Pattern, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepAll:
+    """Keep everything that the rule matches."""
+
+
+KeepClause: TypeAlias = KeepNewest | KeepWithin | KeepEvery | KeepNewestVersions | KeepLabelled | KeepNamed | KeepAll
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Tags that ``match`` and do not match ``exclude`` may go, unless a clause of ``keep`` says that they stay.
+
+    ``repositories`` are globs over full repository names (``*`` within a path component, ``**`` across); empty means
+    all targets.
+    """
+
+    name: str
+    match: Match
+    keep: tuple[KeepClause, ...]
+    exclude: Match = ()
+    repositories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """Tags that stay whatever any rule says, with the reason a person gave. It must match something, or planning
+    refuses, unless ``may_match_nothing``: a guard that guards nothing is a misspelt guard.
+    """
+
+    match: Match
+    reason: str
+    repositories: tuple[str, ...] = ()
+    may_match_nothing: bool = False
+
+
+# --- evidence, limits, execution ----------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Which sources must answer completely. ``waived`` is the policy's ``evidence: none``, said in words."""
+
+    require: tuple[str, ...] = ()
+    max_age: timedelta = timedelta(hours=1)
+    waived: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """One evidence source: ``kind`` selects the plugin, ``options`` are its own keys, checked by the plugin."""
+
+    name: str
+    kind: str
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Guards that refuse a whole plan. None means no such limit; zero is a value."""
+
+    max_removals: int | None = None
+    """Most tags removed by one plan."""
+    max_percent: float | None = None
+    """Most of a repository's tags removed, in percent."""
+    keep_at_least: int = 1
+    """Fewest tags that must be left in every repository that the plan touches."""
+    accept_equal_times: bool = False
+    """Go on although many tags share one time, as after a migration that reset them."""
+    plan_valid: timedelta = timedelta(hours=24)
+    """How long after its making a plan may be applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaveCount:
+    """A wave that ends when this many tags in all are done."""
+
+    tags: int
+
+
+@dataclass(frozen=True, slots=True)
+class WavePercent:
+    """A wave that ends when this share of the tags in all is done."""
+
+    percent: float
+
+
+Wave: TypeAlias = WaveCount | WavePercent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplySettings:
+    """How a plan is carried out."""
+
+    waves: tuple[Wave, ...] = (WaveCount(1), WavePercent(10.0), WavePercent(100.0))
+    concurrency: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A program that must exit with 0 for the verification to pass."""
+
+    command: tuple[str, ...]
+    timeout: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSettings:
+    """Where a sweep is written down; None means nowhere."""
+
+    changelog: str | None = None
+    reports: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySettings:
+    """How one registry host is reached, where the defaults do not do."""
+
+    host: str
+    driver: str | None = None
+    plain_http: bool = False
+    ca: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    concurrency: int = 16
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A whole policy file as values. ``fingerprint`` is the sha256 of its bytes, ``path`` where it was read."""
+
+    targets: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    evidence: Evidence
+    naming: tuple[NamingClass, ...] = ()
+    protect: tuple[Protection, ...] = ()
+    sources: tuple[SourceSettings, ...] = ()
+    limits: Limits = Limits()
+    apply: ApplySettings = ApplySettings()
+    checks: tuple[Check, ...] = ()
+    record: RecordSettings = RecordSettings()
+    registries: tuple[RegistrySettings, ...] = ()
+    schedule: str | None = None
+    path: str = ""
+    fingerprint: str = ""

@@ -1,0 +1,207 @@
+"""Every Protocol that a plugin or a lower layer meets. Nothing in here does anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from tagsweep.model.capability import Capabilities
+from tagsweep.model.inventory import TimeOrigin
+from tagsweep.model.manifest import Descriptor, RawManifest
+from tagsweep.model.policy import RegistrySettings, SourceSettings
+from tagsweep.model.reference import Digest
+from tagsweep.model.usage import UsageReport
+
+
+# --- transport ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP request. ``url`` is absolute; ``max_body`` bounds the answer in bytes."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    body: bytes | None = None
+    max_body: int = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """One HTTP answer. Header names are lower case; repeated headers are joined with a comma and a space."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    body: bytes = b""
+
+
+class Transport(Protocol):
+    """Sends one request and returns the answer of any status; safe to call from many threads at once.
+
+    Follows no redirect by itself. Raises Unreachable where there is no answer, ProtocolViolation where the body is
+    larger than the request allows.
+    """
+
+    def send(self, request: Request) -> Response:
+        """Send ``request`` and return what came back."""
+        ...
+
+    def close(self) -> None:
+        """Give back the connections."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, passed in so that tests own it."""
+
+    def now(self) -> datetime:
+        """Return the current instant, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        ...
+
+
+# --- registries ---------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedTag:
+    """What a listing tells of a tag: its name, and whatever else that registry lists."""
+
+    name: str
+    digest: Digest | None = None
+    times: Mapping[TimeOrigin, datetime] = field(default_factory=dict, hash=False)
+
+
+class RegistryDriver(Protocol):
+    """One registry, reached with one set of credentials. Every method may be called from many threads at once.
+
+    ``repository`` arguments are paths within the registry. All errors are RegistryError or ConfigurationError.
+    Nothing here retries a deletion blindly, follows a foreign host with credentials, or guesses.
+    """
+
+    name: str
+    """The driver's name: ``oci``, ``ocilayout``, …"""
+
+    def capabilities(self, repository: str) -> Capabilities:
+        """Return what is declared, without asking the registry: deletion is Unknown or No before it is probed."""
+        ...
+
+    def probe(self, repository: str) -> Capabilities:
+        """Find out what this registry lets these credentials do in ``repository``, without any side effect."""
+        ...
+
+    def list_repositories(self) -> Iterable[str]:
+        """Yield the paths of all repositories, or raise Unsupported or PermissionDenied where there is no catalog."""
+        ...
+
+    def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
+        """Return every tag, once, in the order of the registry; raise rather than return an incomplete list.
+
+        Raises NotFound if the repository does not exist.
+        """
+        ...
+
+    def resolve_tag(self, repository: str, tag: str) -> Digest | None:
+        """Return the digest that ``tag`` is on now, or None if the tag is certainly absent. Never counts as a pull
+        where the registry lets that be avoided.
+        """
+        ...
+
+    def has_manifest(self, repository: str, digest: Digest) -> bool:
+        """Tell whether the manifest answers by digest, without counting as a pull where that can be avoided."""
+        ...
+
+    def fetch_manifest(self, repository: str, reference: str) -> RawManifest | None:
+        """Return the bytes under a tag or digest, checked against their digest, or None if certainly absent."""
+        ...
+
+    def list_referrers(self, repository: str, subject: Digest) -> tuple[Descriptor, ...] | None:
+        """Return what refers to ``subject`` by the referrers API, or None where the registry has none.
+
+        The fallback tag schema is read by whoever has the tag list; it is not read here.
+        """
+        ...
+
+    def has_blob(self, repository: str, digest: Digest) -> bool:
+        """Tell whether the blob answers in this repository."""
+        ...
+
+    def fetch_blob(self, repository: str, digest: Digest, *, max_bytes: int) -> bytes | None:
+        """Return a small blob (a config), checked against its digest, or None if certainly absent."""
+        ...
+
+    def delete_tag(self, repository: str, tag: str) -> bool:
+        """Remove the tag and nothing else; False if it was absent. Raises Unsupported before anything is sent where
+        the capability is not declared or probed as Yes.
+        """
+        ...
+
+    def delete_manifest(self, repository: str, digest: Digest) -> bool:
+        """Delete the manifest with every tag on it; False if it was absent. Raises Unsupported as above."""
+        ...
+
+    def put_manifest(self, repository: str, reference: str, manifest: RawManifest) -> Digest:
+        """Store exactly these bytes under a tag or their digest and return the digest the registry gave.
+
+        Raises NotFound if the registry no longer has something that the manifest needs.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back the connections."""
+        ...
+
+
+class DriverFactory(Protocol):
+    """What the entry point of a driver (group ``tagsweep.drivers``) is: a class with this constructor-like method."""
+
+    def connect(self, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> RegistryDriver:
+        """Return a driver for the registry that ``settings`` describes; nothing is sent yet."""
+        ...
+
+
+# --- evidence -----------------------------------------------------------------------------------------------------
+class UsageSource(Protocol):
+    """One place where images are in use."""
+
+    name: str
+    """The policy's name of it, such as ``kubernetes/prod``."""
+
+    def collect(self, now: datetime) -> UsageReport:
+        """Return everything in use that this source knows; what it could not see is a gap, never an empty answer."""
+        ...
+
+
+class SourceFactory(Protocol):
+    """What the entry point of a usage source (group ``tagsweep.sources``) is."""
+
+    def configure(self, settings: SourceSettings, *, base: str) -> UsageSource:
+        """Return the source that ``settings`` describe, or raise ConfigurationError naming the wrong option.
+
+        ``base`` is the directory of the policy file, against which relative paths are read.
+        """
+        ...
+
+
+# --- progress -----------------------------------------------------------------------------------------------------
+class Progress(Protocol):
+    """What long work tells about itself. Called from many threads at once."""
+
+    def begin(self, task: str, total: int | None) -> None:
+        """Say that a task of ``total`` units (None: unknown) begins; ends the task before it."""
+        ...
+
+    def advance(self, count: int = 1) -> None:
+        """Say that ``count`` more units are done."""
+        ...
+
+    def note(self, message: str) -> None:
+        """Say something that a person should see now: a pause that a registry asked for, a retry, a skip."""
+        ...

@@ -1,0 +1,1 @@
+"""One kind of usage evidence a file: pure extraction and a thin collector."""
