@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tagsweep.model.capability import Capabilities
 from tagsweep.model.inventory import TimeOrigin
@@ -156,6 +156,16 @@ class RegistryDriver(Protocol):
 
     def close(self) -> None:
         """Give back the connections."""
+        ...
+
+
+@runtime_checkable
+class CountsRequests(Protocol):
+    """A driver that can tell how many requests it sent, by method. Reports show it where it is there."""
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        """The number of requests sent so far, by HTTP method."""
         ...
 
 

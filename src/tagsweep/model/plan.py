@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from tagsweep.model.capability import Capabilities
 from tagsweep.model.decision import Decision, Verdict
-from tagsweep.model.policy import ApplySettings, Check, RecordSettings, RegistrySettings
+from tagsweep.model.policy import ApplySettings, Check, Evidence, RecordSettings, RegistrySettings, SourceSettings
 from tagsweep.model.reference import Digest, Repository
 
 
@@ -141,7 +141,10 @@ class Plan:
     policy_fingerprint: str
     repositories: tuple[RepositoryPlan, ...]
     evidence: tuple[SourceAnswer, ...] = ()
-    evidence_waived: bool = False
+    """What the sources answered when the plan was made."""
+    asked: Evidence = Evidence(waived=True)
+    """Which evidence the policy asks for; apply reads it again."""
+    sources: tuple[SourceSettings, ...] = ()
     rules: tuple[RuleCount, ...] = ()
     apply: ApplySettings = ApplySettings()
     checks: tuple[Check, ...] = ()
