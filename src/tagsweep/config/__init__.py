@@ -1,1 +1,7 @@
-"""From the policy file to the model, with errors at file:line:column."""
+"""The policy file: what a person wrote becomes a Policy, or an error at file:line:column."""
+
+from __future__ import annotations
+
+from tagsweep.config.policyfile import load_policy, parse_policy
+
+__all__ = ["load_policy", "parse_policy"]

@@ -1,0 +1,5 @@
+"""``python -m tagsweep`` is ``tagsweep``."""
+
+from tagsweep.cli.main import main
+
+main()

@@ -1,0 +1,191 @@
+"""Carrying out the steps of one repository: intent, precondition, call, outcome, in waves with a look before each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, assert_never
+
+from tagsweep.app.look import Look, look_again
+from tagsweep.core.recheck import blocked
+from tagsweep.core.resume import blocked_by, prerequisites, remaining
+from tagsweep.http.pool import Pool
+from tagsweep.model.errors import (
+    AuthenticationFailed,
+    DamageFound,
+    PermissionDenied,
+    RegistryError,
+    ServerFailed,
+    Unreachable,
+)
+from tagsweep.model.plan import DeleteManifest, RepositoryPlan, Step, Untag
+from tagsweep.model.run import Outcome, OutcomeKind
+
+if TYPE_CHECKING:
+    from tagsweep.app.session import Session
+    from tagsweep.app.snapshot import Saved
+    from tagsweep.ports import RegistryDriver
+    from tagsweep.stores.journal import Journal
+
+_TRIES: Final = 3
+"""How often a deletion is asked for whose answer was lost and which a look shows was not done."""
+_REFUSALS_IN_A_ROW: Final = 5
+"""After so many 401 or 403 in a row nothing else will succeed, and each one costs quota."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Executor:
+    """Runs the steps of one repository. ``outcomes`` is filled as they end, and begins with those of earlier tries."""
+
+    part: RepositoryPlan
+    session: Session
+    journal: Journal
+    saved: Saved
+    forbidden: Mapping[str, str]
+    """Steps that must not run, by key, with the reason: newly in use, not saved, …"""
+    concurrency: int
+    intended: frozenset[str] = frozenset()
+    """Steps that an interrupted try of this run was about to do: finding them done means that it did them."""
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    samples: list[tuple[int, float]] = field(default_factory=list)
+    """For the forecast of the next run: how many tags were left, and seconds per step then."""
+    _refused: int = 0
+    _needs: Mapping[str, tuple[str, ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out once which steps have to have gone before which."""
+        self._needs = prerequisites(self.part.steps)
+
+    @property
+    def kinds(self) -> dict[str, OutcomeKind]:
+        """How each step ended that has ended."""
+        return {key: outcome.kind for key, outcome in self.outcomes.items()}
+
+    def run(self, groups: tuple[tuple[Step, ...], ...]) -> None:
+        """Carry out all groups in order; raises DamageFound at the first kept thing that stops resolving."""
+        look = look_again(self.part, session=self.session)
+        for group in groups:
+            steps = remaining(group, self.kinds)
+            if not steps:
+                continue
+            self._run_group(steps, look)
+            look = look_again(self.part, session=self.session)
+            self._stop_on_damage(look)
+
+    def _run_group(self, steps: tuple[Step, ...], look: Look) -> None:
+        manifests = {**self.saved.manifests, **look.manifests}
+        stopped = {**blocked(self.part, look.tags, manifests), **self.forbidden}
+        clock = self.session.clock
+        started = clock.monotonic()
+        progress = self.session.progress
+        progress.begin(f"{self.part.repository}: deleting", len(steps))
+
+        def run(step: Step) -> tuple[Outcome, RegistryError | None]:
+            return self._run_step(step, stopped)
+
+        with Pool(self.concurrency) as pool:
+            for step, (outcome, error) in pool.map_unordered(run, steps):
+                self.outcomes[step.key] = outcome
+                progress.advance()
+                self._stop_on_refusals(outcome, error)
+        self.samples.append((len(look.tags) + self._tags_left(), (clock.monotonic() - started) / len(steps)))
+
+    def _tags_left(self) -> int:
+        done = sum(
+            len(step.tags) if isinstance(step, DeleteManifest) else 1
+            for step in self.part.steps
+            if step.key in self.outcomes and self.outcomes[step.key].kind.absent
+        )
+        return len(self.part.removed_tags) - done
+
+    # --- one step, in a worker thread -----------------------------------------------------------------------------
+    def _run_step(self, step: Step, stopped: Mapping[str, str]) -> tuple[Outcome, RegistryError | None]:
+        why = stopped.get(step.key) or blocked_by(step, self.kinds, self._needs)
+        error: RegistryError | None = None
+        if why:
+            kind = OutcomeKind.SKIPPED
+        else:
+            self.journal.intend(self.part.repository, step.key)
+            try:
+                kind, why = self._perform(step)
+            except RegistryError as failure:
+                kind, why, error = OutcomeKind.FAILED, str(failure), failure
+        outcome = Outcome(
+            repository=self.part.repository, step=step.key, kind=kind, at=self.session.clock.now(), why=why
+        )
+        self.journal.finish(outcome)
+        return outcome, error
+
+    def _perform(self, step: Step) -> tuple[OutcomeKind, str]:
+        driver = self.session.driver(self.part.repository)
+        for attempt in range(1, _TRIES + 1):
+            found = self._precondition(driver, step)
+            if found is not None:
+                ours = found[0] is OutcomeKind.GONE and (attempt > 1 or step.key in self.intended)
+                return (OutcomeKind.DONE, _LOST) if ours else found
+            try:
+                done = self._call(driver, step)
+            except (Unreachable, ServerFailed):
+                if attempt == _TRIES:
+                    raise
+                self.session.progress.note(f"{self.part.repository}: no certain answer to {step.key}, looking again")
+                self.session.clock.sleep(attempt)
+                continue
+            if done:
+                return OutcomeKind.DONE, ""
+            ours = attempt > 1 or step.key in self.intended
+            return (OutcomeKind.DONE, _LOST) if ours else (OutcomeKind.GONE, "it was already absent")
+        raise AssertionError  # the loop returns or raises
+
+    def _precondition(self, driver: RegistryDriver, step: Step) -> tuple[OutcomeKind, str] | None:
+        """Return None if everything is as the step expects, else how the step ends without its call."""
+        path = self.part.repository.path
+        tags = (step.tag,) if isinstance(step, Untag) else step.tags
+        digest = step.expects if isinstance(step, Untag) else step.digest
+        absent = []
+        for tag in tags:
+            now = driver.resolve_tag(path, tag)
+            if now is None:
+                absent.append(tag)
+            elif now != digest:
+                return OutcomeKind.SKIPPED, f"{tag} was moved to {now.short} after the plan was made"
+        if not absent:
+            return None
+        if isinstance(step, Untag) or not driver.has_manifest(path, digest):
+            return OutcomeKind.GONE, "it was already absent"
+        return OutcomeKind.SKIPPED, f"{', '.join(absent)} is gone, but its manifest is still there: somebody is at work"
+
+    def _call(self, driver: RegistryDriver, step: Step) -> bool:
+        path = self.part.repository.path
+        match step:
+            case Untag():
+                return driver.delete_tag(path, step.tag)
+            case DeleteManifest():
+                return driver.delete_manifest(path, step.digest)
+            case _:
+                assert_never(step)
+
+    # --- when to stop ---------------------------------------------------------------------------------------------
+    def _stop_on_refusals(self, outcome: Outcome, error: RegistryError | None) -> None:
+        refused = isinstance(error, PermissionDenied | AuthenticationFailed)
+        self._refused = self._refused + 1 if refused else 0 if outcome.kind.absent else self._refused
+        if refused and self._refused >= _REFUSALS_IN_A_ROW and error is not None:
+            raise error
+
+    def _stop_on_damage(self, look: Look) -> None:
+        driver = self.session.driver(self.part.repository)
+        for tag, digest in sorted(self.part.keeps.items()):
+            if look.tags.get(tag) is None and not driver.has_manifest(self.part.repository.path, digest):
+                raise DamageFound(
+                    f"{self.part.repository}:{tag} was to stay on {digest.short} and no longer resolves",
+                    remedy="the run was stopped; tagsweep restore puts back what it removed",
+                )
+
+
+_LOST: Final = "the answer was lost; a look showed that it is gone"
+
+
+def count_outcomes(outcomes: Mapping[str, Outcome]) -> Mapping[str, int]:
+    """Return how many steps ended in each kind, by its value."""
+    return Counter(outcome.kind.value for outcome in outcomes.values())

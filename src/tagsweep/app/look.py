@@ -1,0 +1,69 @@
+"""Looking at a repository again, during a run: what its tags are on now, and what new or moved tags reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tagsweep.http.pool import Pool
+from tagsweep.model.manifest import DOCKER_MANIFEST, OCI_MANIFEST, Manifest, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tagsweep.app.session import Session
+    from tagsweep.model.plan import RepositoryPlan
+    from tagsweep.model.reference import Digest, Repository
+
+_IMAGE_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The tags that the plan does not remove, each with its digest now (None: it is gone), and new manifests."""
+
+    tags: Mapping[str, Digest | None]
+    manifests: Mapping[Digest, Manifest | Unreadable]
+
+
+def look_again(part: RepositoryPlan, *, session: Session) -> Look:
+    """Read every tag that is to stay, and every tag that came since the plan, and what these now reach."""
+    driver = session.driver(part.repository)
+    path = part.repository.path
+    going = frozenset(part.removed_tags)
+    names = ({tag.name for tag in driver.list_tags(path)} | part.keeps.keys()) - going
+
+    def resolve(name: str) -> Digest | None:
+        return driver.resolve_tag(path, name)
+
+    session.progress.begin(f"{part.repository}: checking what stays", len(names))
+    tags: dict[str, Digest | None] = {}
+    with Pool(session.settings(part.repository.registry).concurrency) as pool:
+        for name, digest in pool.map_unordered(resolve, sorted(names)):
+            session.progress.advance()
+            tags[name] = digest
+    changed = {digest for name, digest in tags.items() if digest is not None and digest != part.keeps.get(name)}
+    return Look(tags=tags, manifests=read_closure(part.repository, changed, session))
+
+
+def read_closure(repository: Repository, roots: set[Digest], session: Session) -> dict[Digest, Manifest | Unreadable]:
+    """Read these manifests and all indexes below them; what cannot be read is Unreadable, and blocks deletions."""
+    driver = session.driver(repository)
+    cache = session.manifests
+    read: dict[Digest, Manifest | Unreadable] = {}
+    level = set(roots)
+    while level:
+        known = cache.get(level)
+        for digest in sorted(level):
+            raw = known.get(digest) or driver.fetch_manifest(repository.path, digest)
+            absent = Unreadable(digest=digest, why="the registry does not have it")
+            read[digest] = raw.parse() if raw is not None else absent
+        manifests = [read[digest] for digest in level]
+        level = {
+            child.digest
+            for manifest in manifests
+            if isinstance(manifest, Manifest)
+            for child in manifest.children
+            if child.media_type not in _IMAGE_TYPES and child.digest not in read
+        }
+    return read

@@ -1,0 +1,193 @@
+"""Making a plan: discover, assess, decide, plan, guard. Nothing in a registry is changed.
+
+Probing tells what the credentials may do before anything is decided, so that a missing right is known now and not
+at the first deletion.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tagsweep import __version__
+from tagsweep.app.assess import collect_usage
+from tagsweep.app.discover import discover
+from tagsweep.app.needs import Needs, needs_of
+from tagsweep.app.targets import expand_targets
+from tagsweep.core.decide import DecisionSet, decide
+from tagsweep.core.forecast import forecast
+from tagsweep.core.graph import Graph
+from tagsweep.core.guards import refusals
+from tagsweep.core.planning import plan_repository
+from tagsweep.core.storage import space
+from tagsweep.core.timeline import count_points, timeline
+from tagsweep.http.pool import Pool
+from tagsweep.model.decision import Verdict
+from tagsweep.model.plan import DeleteManifest, GuardRefusal, Plan, RepositoryPlan, SourceAnswer, Space
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tagsweep.app.session import Session
+    from tagsweep.model.inventory import Inventory
+    from tagsweep.model.manifest import Descriptor
+    from tagsweep.model.policy import Policy
+    from tagsweep.model.reference import Digest, Repository
+    from tagsweep.model.usage import Usage, UsageReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan with what it was made from. ``refusals`` is not empty where a guard forbids to apply it."""
+
+    plan: Plan
+    inventories: tuple[Inventory, ...]
+    refusals: tuple[GuardRefusal, ...]
+    dangling: tuple[Usage, ...]
+    """References in use that name a tag or digest which does not exist: a broken deployment, most likely."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """One repository's share of a plan."""
+
+    inventory: Inventory
+    decided: DecisionSet
+    plan: RepositoryPlan
+
+
+def make_plan(policy: Policy, *, session: Session, sizes: bool, only: Repository | None = None) -> Planned:
+    """Return the plan that ``policy`` makes now; with ``sizes`` also what it would free.
+
+    ``only`` restricts it to one repository, which need not be among the targets.
+    """
+    now = session.clock.now()
+    repositories = (only,) if only is not None else expand_targets(policy.targets, session)
+    reports = collect_usage(policy.sources, base=str(Path(policy.path).parent), session=session)
+    needs = needs_of(policy, sizes=sizes)
+    parts = [_plan_one(repository, policy, reports, needs, session, now) for repository in repositories]
+    rules = tuple(count for part in parts for count in part.decided.rules)
+    plan = Plan(
+        id=f"plan-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+        now=now,
+        valid_until=now + policy.limits.plan_valid,
+        tool=f"tagsweep {__version__}",
+        policy_path=policy.path,
+        policy_fingerprint=policy.fingerprint,
+        repositories=tuple(part.plan for part in parts),
+        evidence=tuple(_answer(report, repositories) for report in reports),
+        asked=policy.evidence,
+        sources=policy.sources,
+        rules=rules,
+        apply=policy.apply,
+        checks=policy.checks,
+        record=policy.record,
+        registries=policy.registries,
+    )
+    inventories = tuple(part.inventory for part in parts)
+    _remember_counts(parts, session)
+    return Planned(
+        plan=plan,
+        inventories=inventories,
+        refusals=refusals(plan.repositories, policy, rules, inventories),
+        dangling=_dangling(parts),
+    )
+
+
+def _plan_one(
+    repository: Repository,
+    policy: Policy,
+    reports: Sequence[UsageReport],
+    needs: Needs,
+    session: Session,
+    now: datetime,
+) -> _Part:
+    driver = session.driver(repository)
+    capabilities = driver.probe(repository.path)
+    started = session.clock.monotonic()
+    before = sum(session.requests().values())
+    inventory = discover(repository, needs=needs, session=session, now=now)
+    sent = sum(session.requests().values()) - before
+    seconds = session.clock.monotonic() - started
+    graph = Graph.of(inventory)
+    decided = decide(inventory, policy, reports, now=now, graph=graph, aliases=session.aliases())
+    if capabilities.referrers.usable:
+        inventory = _with_referrers(inventory, decided, graph, session)
+        graph = Graph.of(inventory)
+        decided = decide(inventory, policy, reports, now=now, graph=graph, aliases=session.aliases())
+    part = plan_repository(
+        inventory,
+        decided.decisions,
+        used=decided.used,
+        capabilities=capabilities,
+        driver=driver.name,
+        graph=graph,
+    )
+    part = replace(
+        part,
+        space=_space(part, inventory, graph) if needs.children else None,
+        forecast=forecast(
+            part.steps,
+            tags=len(inventory.tags),
+            capabilities=capabilities,
+            seconds_per_request=seconds / sent if sent else 0.001,
+            concurrency=policy.apply.concurrency,
+            measured=session.ledger.calibration(repository.registry),
+        ),
+    )
+    return _Part(inventory=inventory, decided=decided, plan=part)
+
+
+def _with_referrers(inventory: Inventory, decided: DecisionSet, graph: Graph, session: Session) -> Inventory:
+    """Ask for the referrers of everything that may go, and for theirs: they go with their subjects."""
+    repository = inventory.repository
+    driver = session.driver(repository)
+    going = {d.digest for d in decided.decisions if d.verdict is Verdict.REMOVE and d.digest is not None}
+    level = set(graph.reach(going))
+    referrers = dict(inventory.referrers)
+
+    def ask(subject: Digest) -> tuple[Descriptor, ...] | None:
+        return driver.list_referrers(repository.path, subject)
+
+    while level:
+        session.progress.begin(f"{repository}: asking for referrers", len(level))
+        with Pool(session.settings(repository.registry).concurrency) as pool:
+            for subject, found in pool.map_unordered(ask, sorted(level)):
+                session.progress.advance()
+                referrers[subject] = found if found is not None else ()
+        level = {descriptor.digest for found in referrers.values() for descriptor in found} - referrers.keys()
+    return replace(inventory, referrers=referrers)
+
+
+def _space(part: RepositoryPlan, inventory: Inventory, graph: Graph) -> Space:
+    removed = frozenset(step.digest for step in part.steps if isinstance(step, DeleteManifest))
+    return space(inventory.manifests, kept=graph.reach(inventory.digests) - removed, removed=removed)
+
+
+def _answer(report: UsageReport, repositories: Sequence[Repository]) -> SourceAnswer:
+    relevant = [usage for usage in report.usages if usage.reference.repository in repositories]
+    return SourceAnswer(
+        source=report.source,
+        taken_at=report.taken_at,
+        examined=report.examined,
+        unit=report.unit,
+        relevant=len(relevant),
+        gaps=report.coverage.gaps,
+        unresolved=tuple(f"{entry.where}  {entry.text}" for entry in report.unresolved),
+    )
+
+
+def _dangling(parts: Sequence[_Part]) -> tuple[Usage, ...]:
+    return tuple(usage for part in parts for usage in part.decided.dangling)
+
+
+def _remember_counts(parts: Sequence[_Part], session: Session) -> None:
+    """Keep how many tags of each class there are now and were by their times, for the picture over time."""
+    for part in parts:
+        classes = {decision.tag: decision.naming_class for decision in part.decided.decisions}
+        inventory = part.inventory
+        session.ledger.record_counts(count_points(inventory.repository, classes, at=inventory.taken_at))
+        session.ledger.record_counts(timeline(inventory, classes))

@@ -1,0 +1,47 @@
+"""Finding drivers and usage sources by name: the built-in ones directly, third-party ones by entry points.
+
+Nothing is imported before it is named; the entry points are read only when a name is not built in.
+"""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from tagsweep.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from tagsweep.ports import DriverFactory, SourceFactory
+
+_DRIVERS: Final = {
+    "oci": "tagsweep.drivers.oci:OciDriver",
+    "ocilayout": "tagsweep.drivers.ocilayout:OciLayoutDriver",
+}
+_SOURCES: Final = {"list": "tagsweep.sources.list:ListSource"}
+
+
+def driver_factory(name: str) -> DriverFactory:
+    """Return the driver class called ``name``, or raise ConfigurationError with the nearest known name."""
+    return cast("DriverFactory", _find(name, _DRIVERS, group="tagsweep.drivers", noun="registry driver"))
+
+
+def source_factory(kind: str) -> SourceFactory:
+    """Return the usage source class of this kind, or raise ConfigurationError with the nearest known kind."""
+    return cast("SourceFactory", _find(kind, _SOURCES, group="tagsweep.sources", noun="evidence source"))
+
+
+def _find(name: str, built_in: dict[str, str], *, group: str, noun: str) -> Any:
+    target = built_in.get(name)
+    if target is not None:
+        module, _, attribute = target.partition(":")
+        return getattr(import_module(module), attribute)
+    from importlib.metadata import entry_points  # noqa: PLC0415 (31 ms that only third-party plugins need)
+
+    found = {point.name: point for point in entry_points(group=group)}
+    if name in found:
+        return found[name].load()
+    known = sorted({*built_in, *found})
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+    raise ConfigurationError(f"there is no {noun} called {name!r}", remedy=hint)

@@ -1,0 +1,99 @@
+"""Writing a sweep down: the changelog that the policy names, and the report in each format.
+
+That the record can be written is proved before the first deletion, so that nothing is removed without a trace.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tagsweep.model.errors import StateError
+from tagsweep.stores import durable
+
+if TYPE_CHECKING:
+    from tagsweep.app.session import Session
+    from tagsweep.model.plan import Plan
+    from tagsweep.model.run import SweepReport
+
+
+def changelog_path(plan: Plan) -> Path | None:
+    """Return where the plan's changelog is: relative to the policy file, or None if it names none."""
+    return _beside_policy(plan, plan.record.changelog)
+
+
+def reports_path(plan: Plan) -> Path | None:
+    """Return the directory that the policy names for reports, or None."""
+    return _beside_policy(plan, plan.record.reports)
+
+
+def _beside_policy(plan: Plan, name: str | None) -> Path | None:
+    if name is None:
+        return None
+    base = Path(plan.policy_path).parent
+    # A plan that was made on another machine: its policy's directory is not here, the working directory is.
+    return (base if base.is_dir() else Path()) / name
+
+
+def check_record(plan: Plan) -> None:
+    """Raise StateError if the record of this plan could not be written; leaves nothing behind."""
+    changelog = changelog_path(plan)
+    if changelog is not None:
+        _check_writable(changelog.parent, changelog)
+        if changelog.exists():
+            _read(changelog)
+    reports = reports_path(plan)
+    if reports is not None:
+        _check_writable(reports, reports)
+
+
+def _check_writable(directory: Path, what: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=directory, prefix=".tagsweep-"):
+            pass
+    except OSError as error:
+        raise StateError(
+            f"{what} cannot be written: {error.strerror or error}",
+            remedy="make it writable or name another place under record: in the policy; nothing was deleted",
+        ) from error
+
+
+def _read(path: Path) -> str:
+    try:
+        # newline="" keeps CRLF as it is
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateError(
+            f"{path} cannot be read as UTF-8 text: {error}", remedy="name another file under record: changelog:"
+        ) from error
+
+
+def write_record(report: SweepReport, *, session: Session) -> tuple[Path, ...]:
+    """Write the changelog entry and all reports, and return where; the same run writes the same entry once."""
+    from tagsweep.report import changelog, html, json_report, markdown  # noqa: PLC0415 (only a sweep needs them)
+
+    texts = {
+        "report.md": markdown.sweep(report),
+        "report.html": html.sweep(report),
+        "report.json": json_report.dump(json_report.sweep(report)),
+    }
+    written = []
+    run = report.run.id
+    own = session.state.run_directory(run).path
+    named = reports_path(report.plan)
+    for name, text in texts.items():
+        written.append(own / name)
+        durable.write_file(own / name, text.encode(), mode=0o644)
+        if named is not None:
+            written.append(named / f"{run}-{name}")
+            durable.write_file(named / f"{run}-{name}", text.encode(), mode=0o644)
+    path = changelog_path(report.plan)
+    if path is not None:
+        existing = _read(path) if path.exists() else ""
+        text = changelog.insert(existing, changelog.entry(report), run_id=run)
+        durable.write_file(path, text.encode(), mode=0o644)
+        written.append(path)
+    return tuple(written)

@@ -1,0 +1,191 @@
+"""Taking a run back: the saved bytes are put under their digests and tags again, what is needed before what needs it.
+
+A tag is put back only when everything below it answers, so that a restore never leaves a tag that cannot be pulled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tagsweep.http.pool import Pool
+from tagsweep.model.errors import ConfigurationError, NotFound, RegistryError
+from tagsweep.model.manifest import Manifest
+from tagsweep.model.run import RestoreKind, RestoreOutcome
+from tagsweep.stores.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from tagsweep.app.session import Session
+    from tagsweep.model.manifest import RawManifest
+    from tagsweep.model.reference import Digest, Reference, Repository
+    from tagsweep.ports import RegistryDriver
+
+
+@dataclass(kw_only=True)
+class _Restoring:
+    """The restoring of one repository."""
+
+    repository: Repository
+    session: Session
+    raws: Mapping[Digest, RawManifest]
+    state: dict[Digest, tuple[RestoreKind, str]] = field(default_factory=dict)
+    """How each manifest ended, with the reason where it is not RESTORED or PRESENT."""
+    blobs: dict[Digest, bool] = field(default_factory=dict)
+    """Which blobs answer: layers are shared, and each is asked for once."""
+
+    @property
+    def driver(self) -> RegistryDriver:
+        return self.session.driver(self.repository)
+
+    @cached_property
+    def subjects(self) -> Mapping[Digest, Digest]:
+        """The subject of each saved manifest that has one."""
+        parsed = ((digest, raw.parse()) for digest, raw in self.raws.items())
+        return {digest: m.subject.digest for digest, m in parsed if isinstance(m, Manifest) and m.subject is not None}
+
+    def has_blob(self, digest: Digest) -> bool:
+        """Tell whether the blob answers, asking once for each."""
+        if digest not in self.blobs:
+            self.blobs[digest] = self.driver.has_blob(self.repository.path, digest)
+        return self.blobs[digest]
+
+
+def restore_run(
+    snapshot: Snapshot, *, removed: Mapping[Repository, frozenset[str]], only: Sequence[Reference], session: Session
+) -> tuple[RestoreOutcome, ...]:
+    """Put back the tags that the run removed, or of those only the ones that ``only`` names.
+
+    Returns one outcome a tag. A tag that is on another digest now is left alone. What the registry has collected
+    since is told apart from what failed.
+    """
+    wanted = _wanted(snapshot, removed, only)
+    outcomes: list[RestoreOutcome] = []
+    for repository, tags in wanted.items():
+        saved = snapshot.tags(repository)
+        raws = {raw.digest: raw for raw in snapshot.manifests(repository)}
+        restoring = _Restoring(repository=repository, session=session, raws=raws)
+        _put_manifests(restoring, {saved[tag] for tag in tags})
+        outcomes.extend(_put_tags(restoring, {tag: saved[tag] for tag in sorted(tags)}))
+    return tuple(outcomes)
+
+
+def _wanted(
+    snapshot: Snapshot, removed: Mapping[Repository, frozenset[str]], only: Sequence[Reference]
+) -> dict[Repository, Collection[str]]:
+    if not only:
+        return {repository: removed.get(repository, frozenset()) for repository in snapshot.repositories()}
+    wanted: dict[Repository, set[str]] = {}
+    for reference in only:
+        if reference.tag is None or reference.tag not in removed.get(reference.repository, frozenset()):
+            raise ConfigurationError(
+                f"the run did not remove {reference}", remedy="tagsweep history RUN lists what the run removed"
+            )
+        wanted.setdefault(reference.repository, set()).add(reference.tag)
+    return dict(wanted)
+
+
+# --- manifests ----------------------------------------------------------------------------------------------------
+def _put_manifests(restoring: _Restoring, roots: set[Digest]) -> None:
+    """Put everything below the roots, deepest first, level by level."""
+    for level in _levels(restoring, roots):
+        restoring.session.progress.begin(f"{restoring.repository}: putting back manifests", len(level))
+        with Pool(restoring.session.settings(restoring.repository.registry).concurrency) as pool:
+            for digest, ended in pool.map_unordered(lambda d: _put_one(restoring, d), level):
+                restoring.session.progress.advance()
+                restoring.state[digest] = ended
+
+
+def _levels(restoring: _Restoring, roots: set[Digest]) -> list[list[Digest]]:
+    """Return the digests in the closure of the roots, grouped so that all that a manifest needs comes before it."""
+    height: dict[Digest, int] = {}
+
+    def measure(digest: Digest, path: tuple[Digest, ...]) -> int:
+        if digest in height:
+            return height[digest]
+        if digest in path:
+            return 0
+        below = [child for child in _needs(restoring, digest) if child in restoring.raws]
+        height[digest] = 1 + max((measure(child, (*path, digest)) for child in below), default=-1)
+        return height[digest]
+
+    for root in sorted(roots):
+        measure(root, ())
+    for referrer in sorted(restoring.raws):
+        if restoring.subjects.get(referrer) in height:
+            measure(referrer, ())
+    levels: dict[int, list[Digest]] = {}
+    for digest, level in height.items():
+        levels.setdefault(level, []).append(digest)
+    return [sorted(levels[level]) for level in sorted(levels)]
+
+
+def _needs(restoring: _Restoring, digest: Digest) -> list[Digest]:
+    raw = restoring.raws.get(digest)
+    manifest = raw.parse() if raw is not None else None
+    if not isinstance(manifest, Manifest):
+        return []
+    subject = [manifest.subject.digest] if manifest.subject is not None else []
+    return [*(child.digest for child in manifest.children), *subject]
+
+
+def _put_one(restoring: _Restoring, digest: Digest) -> tuple[RestoreKind, str]:
+    path = restoring.repository.path
+    driver = restoring.driver
+    raw = restoring.raws.get(digest)
+    if raw is None:
+        return RestoreKind.FAILED, "its bytes are not in the snapshot"
+    manifest = raw.parse()
+    try:
+        if isinstance(manifest, Manifest):
+            for child in manifest.children:
+                ended = restoring.state.get(child.digest)
+                if ended is not None and ended[0] in (RestoreKind.COLLECTED, RestoreKind.FAILED):
+                    return ended
+            for blob in manifest.blobs:
+                if not restoring.has_blob(blob.digest):
+                    return RestoreKind.COLLECTED, f"the registry has already collected its blob {blob.digest.short}"
+        if driver.has_manifest(path, digest):
+            return RestoreKind.PRESENT, ""
+        driver.put_manifest(path, digest, raw)
+    except NotFound as error:
+        return RestoreKind.COLLECTED, f"the registry has already collected what it needs ({error})"
+    except RegistryError as error:
+        return RestoreKind.FAILED, str(error)
+    return RestoreKind.RESTORED, ""
+
+
+# --- tags ---------------------------------------------------------------------------------------------------------
+def _put_tags(restoring: _Restoring, tags: Mapping[str, Digest]) -> list[RestoreOutcome]:
+    outcomes = []
+    restoring.session.progress.begin(f"{restoring.repository}: putting back tags", len(tags))
+    with Pool(restoring.session.settings(restoring.repository.registry).concurrency) as pool:
+        for tag, (kind, why) in pool.map_unordered(lambda t: _put_tag(restoring, t, tags[t]), tags):
+            restoring.session.progress.advance()
+            outcomes.append(
+                RestoreOutcome(repository=restoring.repository, tag=tag, digest=tags[tag], kind=kind, why=why)
+            )
+    return sorted(outcomes, key=lambda outcome: outcome.tag)
+
+
+def _put_tag(restoring: _Restoring, tag: str, digest: Digest) -> tuple[RestoreKind, str]:
+    kind, why = restoring.state[digest]
+    if kind in (RestoreKind.COLLECTED, RestoreKind.FAILED):
+        return kind, why
+    path = restoring.repository.path
+    driver = restoring.driver
+    try:
+        now = driver.resolve_tag(path, tag)
+        if now == digest:
+            return RestoreKind.PRESENT, ""
+        if now is not None:
+            return RestoreKind.MOVED, f"it is on {now.short} now, and was left there"
+        driver.put_manifest(path, tag, restoring.raws[digest])
+        now = driver.resolve_tag(path, tag)
+    except RegistryError as error:
+        return RestoreKind.FAILED, str(error)
+    if now != digest:
+        return RestoreKind.FAILED, f"the registry put it on {now.short if now else 'nothing'} instead of {digest.short}"
+    return RestoreKind.RESTORED, ""

@@ -1,0 +1,79 @@
+"""What every use case works with: the state on disk, the clock, the progress, and one driver for each registry."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from tagsweep.app.plugins import driver_factory
+from tagsweep.model.policy import RegistrySettings
+from tagsweep.ports import CountsRequests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tagsweep.model.reference import Repository
+    from tagsweep.ports import Clock, Progress, RegistryDriver
+    from tagsweep.stores.state import StateDirectory
+
+LAYOUT_PREFIX: Final = "oci-layout:"
+"""A registry whose name begins so is a directory in the OCI image layout."""
+
+
+class Session:
+    """One command's working set; a context manager that gives the connections back.
+
+    ``settings`` are the policy's (or the plan's) registry settings; hosts without any get the defaults.
+    """
+
+    def __init__(
+        self, *, state: StateDirectory, clock: Clock, progress: Progress, settings: Iterable[RegistrySettings] = ()
+    ) -> None:
+        self.state = state
+        self.clock = clock
+        self.progress = progress
+        self.ledger = state.ledger()
+        self.manifests = state.manifests()
+        self._settings = {entry.host: entry for entry in settings}
+        self._drivers: dict[str, RegistryDriver] = {}
+
+    def settings(self, registry: str) -> RegistrySettings:
+        """Return how ``registry`` is reached."""
+        found = self._settings.get(registry)
+        return found if found is not None else RegistrySettings(host=registry)
+
+    def driver(self, repository: Repository) -> RegistryDriver:
+        """Return the driver for the repository's registry, the same one each time."""
+        registry = repository.registry
+        if registry not in self._drivers:
+            settings = self.settings(registry)
+            default = "ocilayout" if registry.startswith(LAYOUT_PREFIX) else "oci"
+            factory = driver_factory(settings.driver if settings.driver is not None else default)
+            self._drivers[registry] = factory.connect(settings, clock=self.clock, progress=self.progress)
+        return self._drivers[registry]
+
+    def aliases(self) -> Mapping[str, str]:
+        """Return other names of registry hosts, each with the name that is used here."""
+        return {alias: entry.host for entry in self._settings.values() for alias in entry.aliases}
+
+    def requests(self) -> dict[str, int]:
+        """Return how many requests were sent so far, by method, over all registries that can tell."""
+        total: dict[str, int] = {}
+        for driver in self._drivers.values():
+            if isinstance(driver, CountsRequests):
+                for method, count in driver.requests.items():
+                    total[method] = total.get(method, 0) + count
+        return total
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give back all connections and files."""
+        for driver in self._drivers.values():
+            driver.close()
+        self.manifests.close()
+        self.ledger.close()

@@ -1,0 +1,81 @@
+"""From the policy's targets, which may be globs, to the repositories that exist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tagsweep.app.session import LAYOUT_PREFIX
+from tagsweep.core.patterns import repository_matches
+from tagsweep.model.errors import ConfigurationError, PermissionDenied, Unsupported
+from tagsweep.model.reference import DOCKER_HUB, Digest, Reference, Repository, canonical_registry, is_domain, parse_tag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tagsweep.app.session import Session
+
+_GLOB_CHARACTERS = frozenset("*?[")
+
+
+def expand_targets(targets: Iterable[str], session: Session) -> tuple[Repository, ...]:
+    """Return the repositories that the targets name, sorted, each once.
+
+    A target without glob characters needs no catalog. One that matches nothing raises ConfigurationError: a
+    misspelt target that silently does nothing would be taken for a clean registry.
+    """
+    found: set[Repository] = set()
+    for target in targets:
+        found.update(_expand(target, session))
+    return tuple(sorted(found))
+
+
+def _expand(target: str, session: Session) -> list[Repository]:
+    if not _GLOB_CHARACTERS & set(target):
+        return [parse_repository(target)]
+    registry, path = _split(target)
+    driver = session.driver(Repository(registry, path))
+    try:
+        paths = list(driver.list_repositories())
+    except (Unsupported, PermissionDenied) as error:
+        raise type(error)(
+            f"{registry} does not let these credentials list its repositories, so {target!r} cannot be expanded: {error}",
+            remedy="name the repositories one by one under targets:",
+            status=error.status,
+        ) from error
+    matching = [Repository(registry, name) for name in paths if repository_matches(path, name)]
+    if not matching:
+        raise ConfigurationError(
+            f"the target {target!r} matches none of the {len(paths)} repositories that {registry} lists",
+            remedy="check the spelling, and that the credentials may see the repository",
+        )
+    return matching
+
+
+def parse_repository(text: str) -> Repository:
+    """Return the repository that a target or an argument names, including directories in the OCI layout."""
+    if text.startswith(LAYOUT_PREFIX):
+        registry, path = _split(text)
+        return Repository(registry, path)
+    return Repository.parse(text)
+
+
+def _split(target: str) -> tuple[str, str]:
+    if target.startswith(LAYOUT_PREFIX):
+        registry, _, path = target.rpartition("/")
+        return registry, path
+    first, slash, rest = target.partition("/")
+    if slash and is_domain(first):
+        return canonical_registry(first), rest
+    return DOCKER_HUB, target
+
+
+def parse_reference(text: str) -> Reference:
+    """Return the reference that an argument names, including tags of directories in the OCI layout."""
+    if not text.startswith(LAYOUT_PREFIX):
+        return Reference.parse(text)
+    registry, path = _split(text)
+    name, at, digest = path.partition("@")
+    name, colon, tag = name.partition(":")
+    return Reference(
+        Repository(registry, name), parse_tag(tag) if colon else None, Digest.parse(digest) if at else None
+    )

@@ -1,0 +1,136 @@
+"""Options that several commands share, and the session that they describe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+
+import click
+
+from tagsweep.model.errors import ConfigurationError, TagsweepError
+
+if TYPE_CHECKING:
+    from tagsweep.app.session import Session
+    from tagsweep.model.policy import Policy, RegistrySettings
+    from tagsweep.report.canvas import Screen
+    from tagsweep.stores.state import StateDirectory
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_POLICY: Final = "tagsweep.yaml"
+
+
+def state_option(function: F) -> F:
+    """Add ``--state``."""
+    return click.option(
+        "--state",
+        type=click.Path(path_type=Path),
+        envvar="TAGSWEEP_STATE",
+        show_envvar=True,
+        default=None,
+        help="Directory for journals, undo data and the ledger.  [default: ~/.local/state/tagsweep]",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")(function)
+
+
+def policy_option(function: F) -> F:
+    """Add ``-c/--config``, which must exist."""
+    return click.option(
+        "-c",
+        "--config",
+        "config",
+        type=click.Path(path_type=Path),
+        default=Path(DEFAULT_POLICY),
+        show_default=True,
+        help="The policy file.",
+    )(function)
+
+
+def yes_option(function: F) -> F:
+    """Add ``--yes``."""
+    return click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")(function)
+
+
+def default_state() -> Path:
+    """Return where the state is kept if nobody says: XDG's state directory."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "tagsweep"
+
+
+def open_state(state: Path | None) -> StateDirectory:
+    """Open the state directory, or raise StateError with the remedy."""
+    from tagsweep.stores.state import StateDirectory  # noqa: PLC0415 (not for --help)
+
+    return StateDirectory.open(state if state is not None else default_state())
+
+
+@contextmanager
+def open_session(state: Path | None, settings: Iterable[RegistrySettings] = ()) -> Iterator[Session]:
+    """Give the session of one command: state, the real clock, progress on standard error; all is closed at the end."""
+    from tagsweep.app.session import Session  # noqa: PLC0415 (not for --help)
+    from tagsweep.cli.progress import make_progress  # noqa: PLC0415 (not for --help)
+    from tagsweep.http.clock import SystemClock  # noqa: PLC0415 (not for --help)
+
+    progress = make_progress()
+    try:
+        with Session(state=open_state(state), clock=SystemClock(), progress=progress, settings=settings) as session:
+            yield session
+    finally:
+        progress.finish()
+
+
+def load(config: Path) -> Policy:
+    """Read the policy file, or raise PolicyError with file, line and column."""
+    from tagsweep.config import load_policy  # noqa: PLC0415 (not for --help)
+
+    return load_policy(config)
+
+
+def screen() -> Screen:
+    """Return what standard output can show: its width, colour, and more than ASCII."""
+    import shutil  # noqa: PLC0415 (not for --help)
+
+    from tagsweep.report.canvas import Screen  # noqa: PLC0415 (not for --help)
+
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size((80, 24)).columns if terminal else 80
+    color = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    return Screen(width=min(max(width, 60), 140), color=color, unicode=encoding.startswith("utf"))
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on a terminal; elsewhere refuse unless ``--yes`` was given, because nobody could answer."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigurationError(
+            "this needs a confirmation and there is no terminal to ask on", remedy="add --yes if you have read the plan"
+        )
+    click.confirm(question, abort=True, err=True)
+
+
+def emit(document: dict[str, Any]) -> None:
+    """Print the one JSON document of a command."""
+    from tagsweep.report import json_report  # noqa: PLC0415 (not for --help)
+
+    click.echo(json_report.dump(document), nl=False)
+
+
+def end_with(error: TagsweepError, *, as_json: bool) -> NoReturn:
+    """End the command with the error's sentence and exit code, after its result was printed.
+
+    With ``--json`` the document is out already, so the sentence goes to standard error alone.
+    """
+    if not as_json:
+        raise error
+    click.echo(f"tagsweep: {error}", err=True)
+    raise click.exceptions.Exit(error.exit_code)

@@ -1,0 +1,163 @@
+"""A sweep as an entry of CHANGELOG.md: :func:`entry` writes it, :func:`insert` puts it in its place.
+
+Place: each sweep is a level-3 section of its own, ``### Registry sweep DATE``, at the end of ``## [Unreleased]``. Tools
+that read Keep a Changelog (keepachangelog.com, 1.1.0) take every level-2 heading for a version and level-3 headings for
+what changed in it; a level-2 heading that is no version would break them or end the section of Unreleased too early.
+When a release is cut the entry moves with the rest of Unreleased, and stays findable by its marker.
+
+Below the heading two comments that no reader sees, ``<!-- tagsweep run ID -->`` and ``<!-- /tagsweep run ID -->``,
+enclose the text (the heading stands outside, because readers give a line before it to the section above). Writing the
+same run again replaces what stands between them, wherever that is by then, and touches nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from tagsweep.model.decision import Verdict
+from tagsweep.model.run import SweepReport
+from tagsweep.report.groups import group_reasons
+from tagsweep.report.markdown_text import code, escape
+from tagsweep.report.results import RepositoryResult, results_of, totals_of
+from tagsweep.report.totals import space_words
+from tagsweep.report.units import agree, count, day, plural
+from tagsweep.report.words import short_tags
+
+_NEW_FILE: Final = """\
+# Changelog
+
+All notable changes to this project will be documented in this file.
+
+The format is based on [Keep a Changelog](https://keepachangelog.com/en/1.1.0/).
+"""
+_UNRELEASED: Final = re.compile(r"##\s+\[?unreleased\]?(?:[\s(:].*)?", re.IGNORECASE)
+_VERSION: Final = re.compile(r"##\s+\S.*")
+_TITLE: Final = re.compile(r"#\s+\S.*")
+_LINK: Final = re.compile(r" {0,3}\[[^\]]+\]:\s*\S.*")
+_FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
+_LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
+"""A line with its end; ``str.splitlines`` would also split at form feeds and the like."""
+_SAMPLES: Final = 5
+
+
+def entry(report: SweepReport) -> str:
+    """Return the entry for a sweep: heading, markers and text, each line ended by a line feed."""
+    results = results_of(report)
+    totals = totals_of(results)
+    run = report.run.id
+    stay = agree(totals.stayed, "stays")
+    removed = f"Removed {plural(totals.removed, 'image tag')} from {plural(len(results), 'repository')}, out"
+    lines = [
+        f"### Registry sweep {day(report.run.started_at)}",
+        "",
+        f"<!-- tagsweep run {run} -->",
+        f"{removed} of {count(totals.tags)}; {count(totals.stayed)} {stay} (run {code(run)}).",
+        "",
+    ]
+    for result in results:
+        lines += _repository(result)
+    lines += [f"- {_verification(report)}", f"- To take it back: {code(f'tagsweep restore {run} --yes')}."]
+    return "\n".join([*lines, f"<!-- /tagsweep run {run} -->", ""])
+
+
+def _repository(result: RepositoryResult) -> Iterator[str]:
+    tags = len(result.plan.decisions)
+    space = f"; frees {space_words(result.space)} once the registry collects (estimate)" if result.space else ""
+    name = code(str(result.plan.repository))
+    yield f"- {name}: {count(len(result.removed))} of {plural(tags, 'tag')} removed{space}."
+    for group in group_reasons(result.removed):
+        shown = [code(tag) for tag in short_tags(group.tags[:_SAMPLES])]
+        more = f" and {count(len(group.tags) - len(shown))} more" if len(group.tags) > len(shown) else ""
+        yield f"  - Removed {count(len(group.tags))}: {escape(group.words)}: {', '.join(shown)}{more}."
+    for group in group_reasons(result.stayed):
+        word = "Undecided, kept" if group.verdict is Verdict.UNDECIDED else "Kept"
+        yield f"  - {word} {count(len(group.tags))}: {escape(group.words)}."
+    if result.left:
+        yield f"  - Not removed though planned: {plural(len(result.left), 'tag')}; see the report of the run."
+
+
+def _verification(report: SweepReport) -> str:
+    found = report.verification
+    if found is None:
+        return "Not verified yet."
+    looked = f"{plural(found.tags, 'kept tag')}, {plural(found.manifests, 'manifest')}, {plural(found.blobs, 'blob')}"
+    if found.ok:
+        return f"Verified on {day(found.at)}: all is well ({looked})."
+    wrong = f"{count(len(found.damage))} damaged, {count(len(found.leftovers))} still there"
+    return f"Verified on {day(found.at)}: {wrong} ({looked})."
+
+
+def insert(existing: str, entry: str, *, run_id: str) -> str:
+    """Return the changelog ``existing`` with the entry of the run in it, once.
+
+    ``existing`` is the file's text with its own line ends and byte-order mark (read it with ``newline=""`` as UTF-8);
+    everything but the entry stays byte for byte. Empty text becomes a new Keep a Changelog file. Where a person removed
+    the entry's closing marker the text is returned as it is: the entry is then theirs.
+    """
+    end = "\r\n" if "\r\n" in existing[: existing.find("\n") + 1] else "\n"
+    block = entry.rstrip("\n").replace("\n", end)
+    begin, close = f"<!-- tagsweep run {run_id} -->", f"<!-- /tagsweep run {run_id} -->"
+    start = existing.find(begin)
+    if start >= 0:
+        stop = existing.find(close, start)
+        body = block[block.index(begin) :]
+        return existing if stop < 0 else existing[:start] + body + existing[stop + len(close) :]
+    mark = "\ufeff" if existing.startswith("\ufeff") else ""
+    if not existing.removeprefix(mark).strip():
+        return mark + _NEW_FILE.replace("\n", end) + f"{end}## [Unreleased]{end}{end}{block}{end}"
+    return _placed(existing, block, end)
+
+
+def _placed(existing: str, block: str, end: str) -> str:
+    lines = _LINE.findall(existing)
+    headings = list(_headings(lines))
+    unreleased = next((n for n, line in headings if _UNRELEASED.fullmatch(line)), None)
+    if unreleased is None:
+        first = next((n for n, line in headings if _VERSION.fullmatch(line)), None)
+        at = _end_of_section(lines, len(lines) if first is None else first)
+        return _joined(lines, at, f"## [Unreleased]{end}{end}{block}", end)
+    following = next((n for n, line in headings if n > unreleased), len(lines))
+    return _joined(lines, _end_of_section(lines, following), block, end)
+
+
+def _headings(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield number and text of the headings of levels 1 and 2 that are outside of code blocks and comments."""
+    fence = ""
+    comment = False
+    for number, line in enumerate(lines):
+        text = line.strip().removeprefix("\ufeff")
+        mark = _FENCE.match(line)
+        if fence:
+            if mark is not None and mark[1].startswith(fence):
+                fence = ""
+        elif comment:
+            comment = "-->" not in text
+        elif mark is not None:
+            fence = mark[1]
+        elif text.startswith("<!--"):
+            comment = "-->" not in text
+        elif _VERSION.fullmatch(text) or (number > 0 and _TITLE.fullmatch(text)):
+            yield number, text
+
+
+def _end_of_section(lines: Sequence[str], following: int) -> int:
+    """Return where a section ends that lasts until line ``following``: before link definitions and empty lines."""
+    at = following
+    if following == len(lines):  # the definitions at the end of a file belong to all of it
+        while at > 0 and (not lines[at - 1].strip() or _LINK.fullmatch(lines[at - 1].rstrip("\r\n"))):
+            at -= 1
+        return at
+    while at > 0 and not lines[at - 1].strip():
+        at -= 1
+    return at
+
+
+def _joined(lines: Sequence[str], at: int, block: str, end: str) -> str:
+    """Put the block between the lines, with an empty line on either side of it where something stands there."""
+    before, after = "".join(lines[:at]), "".join(lines[at:])
+    ended = before if not before or before.endswith("\n") else before + end
+    lead = end if ended else ""
+    tail = after if not after or not after.strip() or after.startswith(("\n", "\r\n")) else end + after
+    return f"{ended}{lead}{block}{end}{tail}"

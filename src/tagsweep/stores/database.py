@@ -1,0 +1,154 @@
+"""One SQLite file of ours: its mark, the version of its tables, one connection behind a lock, errors as sentences."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tagsweep.model.errors import StateError
+
+_BUSY_SECONDS: Final = 20.0
+_IN_USE: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_ENVIRONMENT: Final = {
+    sqlite3.SQLITE_FULL: "free some space, or choose another disk with --state DIR or TAGSWEEP_STATE",
+    sqlite3.SQLITE_IOERR: "look at the disk: space, limits of file sizes and its health",
+    sqlite3.SQLITE_READONLY: "choose a writable place with --state DIR or TAGSWEEP_STATE",
+    sqlite3.SQLITE_PERM: "choose a writable place with --state DIR or TAGSWEEP_STATE",
+    sqlite3.SQLITE_CANTOPEN: "choose a place that can be read and written with --state DIR or TAGSWEEP_STATE",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """What a kind of file is: its mark, the scripts from each version to the next, and what to do if it is broken.
+
+    ``application_id`` is SQLite's own mark of a file's kind, so that no other program's database is ever written to.
+    ``migrations[n]`` leads from version n to n + 1; they are only ever appended to.
+    """
+
+    what: str
+    application_id: int
+    migrations: tuple[str, ...]
+    pragmas: tuple[str, ...]
+    broken: str
+
+
+class Corrupt(StateError):
+    """The file is no database of this kind, or is damaged."""
+
+
+@dataclass(slots=True)
+class Database:
+    """An open file. Every method may be called from many threads; they take turns."""
+
+    path: Path
+    schema: Schema
+    connection: sqlite3.Connection
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @classmethod
+    def open(cls, path: Path, schema: Schema, *, read_only: bool = False) -> Database:
+        """Open the file, create or migrate it as needed. Raises StateError; Corrupt where the content is at fault."""
+        with errors(path, schema, "opened"):
+            mode = "ro" if read_only else "rwc"
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=_BUSY_SECONDS,
+            )
+        database = cls(path, schema, connection)
+        try:
+            with errors(path, schema, "opened"):
+                database._prepare(read_only=read_only)
+        except BaseException:
+            connection.close()
+            raise
+        return database
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+        with self.lock, errors(self.path, self.schema, "read"):
+            return self.connection.execute(sql, parameters).fetchall()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all or nothing: on disk when the block ends, undone when it raises."""
+        with self.lock, errors(self.path, self.schema, "written"):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                # SQLite has rolled back by itself after some errors, a full disk among them.
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Give the file back; harmless when done twice."""
+        with self.lock, errors(self.path, self.schema, "closed"):
+            self.connection.close()
+
+    def _prepare(self, *, read_only: bool) -> None:
+        application, version = self._marks()
+        fresh = version == 0 and application == 0 and not self._tables()
+        if not fresh and application != self.schema.application_id:
+            raise Corrupt(f"{self.path} is not {self.schema.what}", remedy=self.schema.broken)
+        latest = len(self.schema.migrations)
+        if version > latest:
+            raise StateError(
+                f"{self.path} was written by a newer tagsweep (its tables have version {version}, not {latest})",
+                remedy="use that tagsweep, or choose another directory with --state DIR or TAGSWEEP_STATE",
+            )
+        if read_only:
+            if version != latest:
+                raise Corrupt(f"{self.path} is not {self.schema.what}", remedy=self.schema.broken)
+            return
+        for pragma in self.schema.pragmas:
+            self.connection.execute(f"PRAGMA {pragma}")
+        if version < latest:
+            self._migrate()
+
+    def _marks(self) -> tuple[int, int]:
+        application = self.connection.execute("PRAGMA application_id").fetchone()[0]
+        return application, self.connection.execute("PRAGMA user_version").fetchone()[0]
+
+    def _tables(self) -> int:
+        return int(self.connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+
+    def _migrate(self) -> None:
+        """Bring the tables to the latest version, each step as a whole; another process may be doing the same."""
+        with self.transaction() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            for number, script in enumerate(self.schema.migrations[version:], start=version + 1):
+                for statement in script.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute(f"PRAGMA application_id = {self.schema.application_id}")
+
+
+@contextlib.contextmanager
+def errors(path: Path, schema: Schema, doing: str) -> Iterator[None]:
+    """Turn SQLite's errors into StateErrors that name the path; Corrupt where the file's content is at fault."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _state_error(path, schema, doing, error) from error
+    except OSError as error:
+        raise StateError(f"{path} cannot be {doing}: {error.strerror}") from error
+
+
+def _state_error(path: Path, schema: Schema, doing: str, error: sqlite3.Error) -> StateError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest its details
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return Corrupt(f"{path} is damaged, or is not {schema.what}", remedy=schema.broken)
+    if code in _IN_USE:
+        return StateError(f"{path} is in use by another tagsweep", remedy="wait until it has ended; then try again")
+    return StateError(f"{path} cannot be {doing}: {error}", remedy=_ENVIRONMENT.get(code, ""))

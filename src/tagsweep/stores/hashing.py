@@ -1,0 +1,17 @@
+"""Whether bytes are what their digest says."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from tagsweep.model.reference import Digest
+
+_ALGORITHMS: Final = frozenset({"sha256", "sha384", "sha512"})
+
+
+def fits(digest: Digest, data: bytes) -> bool:
+    """Tell whether ``data`` certainly has this digest; False for an algorithm that cannot be checked."""
+    if digest.algorithm not in _ALGORITHMS:
+        return False
+    return hashlib.new(digest.algorithm, data, usedforsecurity=True).hexdigest() == digest.hex

@@ -1,0 +1,50 @@
+"""What all tests share: real servers as fixtures, and a last word about those that were missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.real.servers import Server, ServerKind, find, serve
+
+pytest.register_assert_rewrite("tagsweep.testing.driver_suite")
+
+
+def _real(kind: ServerKind) -> Iterator[Server]:
+    """Yield a running server, or skip with the reason; in CI fail where this machine could have it."""
+    if find(kind) is None:
+        reason = f"the server {kind.value!r} is not installed here; {kind.remedy}"
+        if os.environ.get("CI") == "true" and kind.obtainable:
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    with serve(kind) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def docker_registry() -> Iterator[Server]:
+    """Debian's distribution 2.8, one for the whole run: use a repository of your own."""
+    yield from _real(ServerKind.DISTRIBUTION_2_8)
+
+
+@pytest.fixture(scope="session")
+def distribution_3() -> Iterator[Server]:
+    """Distribution 3, one for the whole run: use a repository of your own."""
+    yield from _real(ServerKind.DISTRIBUTION_3)
+
+
+@pytest.fixture(scope="session")
+def crane_registry() -> Iterator[Server]:
+    """`crane registry serve`, one for the whole run: use a repository of your own."""
+    yield from _real(ServerKind.CRANE)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which real servers were not there, so that a green run does not promise more than it held."""
+    absent = [kind for kind in ServerKind if find(kind) is None]
+    if absent:
+        terminalreporter.section("real registries that were not tested")
+        for kind in absent:
+            terminalreporter.write_line(f"{kind.value}: not installed here; {kind.remedy}")

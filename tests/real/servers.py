@@ -1,0 +1,148 @@
+"""Real registry servers, started for a test on a free port of this machine and stopped after it.
+
+Looked up in `$TAGSWEEP_TEST_SERVERS`, in `.test-servers/bin` of the checkout (what `make test-servers` builds), and on
+the PATH. A server that is not there is skipped with its reason, except in CI where the machine could have it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+class ServerKind(Enum):
+    """A program that serves a registry, by the name under which it is looked up."""
+
+    DISTRIBUTION_2_8 = "docker-registry"
+    DISTRIBUTION_3 = "registry"
+    CRANE = "crane"
+
+    @property
+    def remedy(self) -> str:
+        """How this machine gets it."""
+        match self:
+            case ServerKind.DISTRIBUTION_2_8:
+                return "apt-get install docker-registry"
+            case ServerKind.DISTRIBUTION_3 | ServerKind.CRANE:
+                return "make test-servers (needs go)"
+
+    @property
+    def obtainable(self) -> bool:
+        """Whether this machine could have it, so that its absence in CI is a mistake."""
+        match self:
+            case ServerKind.DISTRIBUTION_2_8:
+                return shutil.which("apt-get") is not None
+            case ServerKind.DISTRIBUTION_3 | ServerKind.CRANE:
+                return shutil.which("go") is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A running registry. ``root`` is its storage directory (None where it has none); ``config`` its configuration."""
+
+    kind: ServerKind
+    host: str
+    program: str
+    root: Path | None = None
+    config: Path | None = None
+
+
+def find(kind: ServerKind) -> str | None:
+    """Return the path of the program, or None."""
+    places = [CHECKOUT / ".test-servers" / "bin"]
+    if chosen := os.environ.get("TAGSWEEP_TEST_SERVERS"):
+        places.insert(0, Path(chosen))
+    for place in places:
+        if os.access(place / kind.value, os.X_OK):
+            return str(place / kind.value)
+    return shutil.which(kind.value)
+
+
+@contextmanager
+def serve(kind: ServerKind, *, delete: bool = True) -> Iterator[Server]:
+    """Run the server on a free port with storage of its own; ``delete`` is the switch of distribution."""
+    program = find(kind)
+    if program is None:
+        raise FileNotFoundError(kind.value)
+    memory = Path("/dev/shm")  # noqa: S108 - a RAM disk keeps thousands of tiny files off the disk
+    with tempfile.TemporaryDirectory(prefix="tagsweep-", dir=memory if memory.is_dir() else None) as name:
+        directory, host = Path(name), f"127.0.0.1:{_free_port()}"
+        if kind is ServerKind.CRANE:
+            server = Server(kind=kind, host=host, program=program)
+            command = [program, "registry", "serve", "--address", host]
+        else:
+            config = _configure(directory, host, delete=delete)
+            server = Server(kind=kind, host=host, program=program, root=directory / "data", config=config)
+            command = [program, "serve", str(config)]
+        with _running(command, server.host, directory / "log"):
+            yield server
+
+
+@contextmanager
+def _running(command: list[str], host: str, log: Path) -> Iterator[None]:
+    # GOGC=800: these short-lived servers spend a third of their time collecting garbage otherwise.
+    environment = {**os.environ, "GOGC": "800", "OTEL_TRACES_EXPORTER": "none"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+    try:
+        _await(process, host, log)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(process: subprocess.Popen[bytes], host: str, log: Path) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and process.poll() is None:
+        connection = HTTPConnection(host, timeout=2)
+        try:
+            connection.request("GET", "/v2/")
+            connection.getresponse().read()
+        except (OSError, HTTPException):
+            time.sleep(0.02)
+        else:
+            return
+        finally:
+            connection.close()
+    raise RuntimeError(f"{process.args!r} does not answer on {host}: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _configure(directory: Path, host: str, *, delete: bool) -> Path:
+    (directory / "data").mkdir()
+    path = directory / "config.yml"
+    path.write_text(
+        f"""\
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage:
+  filesystem: {{rootdirectory: {directory / "data"}}}
+  delete: {{enabled: {str(delete).lower()}}}
+  cache: {{blobdescriptor: inmemory}}
+http: {{addr: "{host}", secret: only-for-tests}}
+""",
+        encoding="utf-8",
+    )
+    return path

@@ -1,0 +1,204 @@
+"""What is in use stays: by tag, by digest, through indexes in both directions, over aliases; unknown is not unused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tagsweep.core.graph import Graph
+from tagsweep.core.protect import UsageFacts, evidence_gaps, find_usage
+from tagsweep.model.decision import InUse, UnresolvedReference
+from tagsweep.model.inventory import Inventory
+from tagsweep.model.policy import Evidence
+from tagsweep.model.reference import Repository
+from tagsweep.model.usage import Unresolved, UsageReport
+from tests.unit.core.builders import (
+    NOW,
+    REPOSITORY,
+    SOURCE,
+    digest,
+    image,
+    index,
+    inventory,
+    report,
+    tag,
+)
+
+MULTI = inventory(
+    [tag("v1", "index"), tag("latest", "index"), tag("v1-amd64", "amd64"), tag("top"), tag("other")],
+    [
+        index("index", "amd64", "arm64"),
+        image("amd64"),
+        image("arm64"),
+        index("top", "index", nested=True),
+    ],
+)
+
+
+def usage(found: Inventory, *reports: UsageReport, aliases: dict[str, str] | None = None) -> UsageFacts:
+    return find_usage(found, reports, Graph.of(found), aliases=aliases or {})
+
+
+def vias(facts: UsageFacts) -> dict[str, set[str]]:
+    return {name: {reason.via for reason in reasons} for name, reasons in facts.tags.items()}
+
+
+def test_a_tag_in_use_protects_that_tag_and_its_digest() -> None:
+    """A reference by tag protects the tag by name; its digest is in use, and other names of it are not."""
+    facts = usage(MULTI, report("acme/app:v1"))
+    assert vias(facts) == {"v1": {"tag"}}
+    assert facts.used == {digest("index")}
+    assert facts.tags["v1"] == (InUse(source=SOURCE, where="pod/web", via="tag", reference="docker.io/acme/app:v1"),)
+
+
+def test_a_digest_in_use_protects_every_tag_on_it() -> None:
+    """Hazard 32: a workload that is pinned by digest protects all names of the digest, whatever they are."""
+    facts = usage(MULTI, report(f"acme/app@{digest('other')}"))
+    assert vias(facts) == {"other": {"digest"}}
+
+
+def test_a_platform_in_use_protects_the_indexes_above_it() -> None:
+    """A pod that names the platform's manifest keeps every index that contains it, at any height."""
+    facts = usage(MULTI, report(f"acme/app@{digest('arm64')}"))
+    assert vias(facts) == {"v1": {"child"}, "latest": {"child"}, "top": {"child"}}
+    assert facts.used == {digest("arm64"), digest("index"), digest("top")}
+
+
+def test_an_index_in_use_protects_its_platforms() -> None:
+    """A pod that names the index keeps the tags of its platforms, at any depth."""
+    facts = usage(MULTI, report(f"acme/app@{digest('top')}"))
+    assert vias(facts) == {"top": {"digest"}, "v1": {"index"}, "latest": {"index"}, "v1-amd64": {"index"}}
+
+
+def test_a_reference_by_tag_and_digest_protects_both() -> None:
+    """Where both are written, the digest is what runs and the tag is what is written: both stay."""
+    facts = usage(MULTI, report(f"acme/app:v1@{digest('other')}"))
+    assert vias(facts) == {"v1": {"tag"}, "other": {"digest"}}
+    assert facts.used == {digest("index"), digest("other")}
+
+
+def test_a_bare_name_means_latest() -> None:
+    """A reference without tag and digest pulls `latest`, so that is what it protects."""
+    assert vias(usage(MULTI, report("acme/app"))) == {"latest": {"tag"}}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["acme/app:v1", "docker.io/acme/app:v1", "index.docker.io/acme/app:v1", "mirror.example:5000/acme/app:v1"],
+)
+def test_other_names_of_the_registry_are_the_same_registry(reference: str) -> None:
+    """Docker Hub's own names and the policy's aliases all mean this repository."""
+    facts = usage(MULTI, report(reference), aliases={"mirror.example:5000": "docker.io"})
+    assert vias(facts) == {"v1": {"tag"}}
+
+
+def test_an_alias_of_our_own_registry_is_followed_too() -> None:
+    """The repository itself may be scanned under its alias while workloads use the other name."""
+    found = inventory([tag("v1")], repository=Repository("mirror.example", "acme/app"))
+    facts = usage(found, report("docker.io/acme/app:v1"), aliases={"mirror.example": "docker.io"})
+    assert vias(facts) == {"v1": {"tag"}}
+
+
+@pytest.mark.parametrize("reference", ["acme/other:v1", "ghcr.io/acme/app:v1", "library/app:v1"])
+def test_a_tag_of_another_repository_means_nothing_here(reference: str) -> None:
+    """The same tag name elsewhere neither protects nor dangles here."""
+    facts = usage(MULTI, report(reference))
+    assert not facts.tags
+    assert not facts.used
+    assert not facts.dangling
+
+
+def test_a_digest_is_the_same_in_every_registry() -> None:
+    """A mirror that nobody declared still serves our digest, so its use protects ours."""
+    facts = usage(MULTI, report(f"unknown-mirror.example/x/y@{digest('other')}"))
+    assert vias(facts) == {"other": {"digest"}}
+
+
+def test_a_digest_that_no_tag_names_is_still_in_use() -> None:
+    """Untagged is not unused: the digest is handed on, so that planning keeps what it reaches."""
+    facts = usage(MULTI, report(f"acme/app@{digest('untagged')}", f"ghcr.io/other/app@{digest('foreign')}"))
+    assert not facts.tags
+    assert facts.used == {digest("untagged")}
+
+
+def test_a_reference_to_a_tag_that_does_not_exist_dangles() -> None:
+    """A workload that names an absent tag is told, because its next pull fails."""
+    facts = usage(MULTI, report("acme/app:v0", "acme/app:v1"))
+    assert [str(each.reference) for each in facts.dangling] == ["docker.io/acme/app:v0"]
+
+
+def test_a_digest_that_the_registry_lost_dangles() -> None:
+    """A pinned digest that is known to be missing is told too; a pinned one beside an absent tag is not."""
+    found = inventory([tag("v1")], missing=[digest("lost")])
+    facts = usage(found, report(f"acme/app@{digest('lost')}", f"acme/app:gone@{digest('v1')}"))
+    assert [each.reference.digest for each in facts.dangling] == [digest("lost")]
+
+
+def test_each_place_of_use_is_told_once() -> None:
+    """Equal references of one place are one reason; different places are all told."""
+    facts = usage(MULTI, report("acme/app:v1", "acme/app:v1"), report("acme/app:v1", source="git/deploy"))
+    assert [reason.source for reason in facts.tags["v1"]] == [SOURCE, "git/deploy"]
+
+
+# --- references that are not complete -----------------------------------------------------------------------------
+def unresolved(pattern: str, repository: Repository | None = REPOSITORY) -> UsageReport:
+    open_reference = Unresolved(
+        text="acme/app:${TAG}", source=SOURCE, where="a.yml:3", repository=repository, tag_pattern=pattern
+    )
+    return report(unresolved=(open_reference,))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (unresolved("v1.*"), {"v1", "v1-amd64"}),
+        (unresolved("v1"), {"v1"}),
+        (unresolved(".*"), {"v1", "latest", "v1-amd64", "top", "other"}),
+        (unresolved(".*", repository=None), {"v1", "latest", "v1-amd64", "top", "other"}),
+        (unresolved(".*", repository=Repository("docker.io", "acme/other")), set()),
+        (unresolved("("), {"v1", "latest", "v1-amd64", "top", "other"}),
+    ],
+)
+def test_an_incomplete_reference_could_mean_every_tag_that_fits(answer: UsageReport, expected: set[str]) -> None:
+    """It is told for every tag that its pattern matches in full; a pattern that is none could mean any."""
+    facts = usage(MULTI, answer)
+    assert set(facts.unresolved) == expected
+    for reasons in facts.unresolved.values():
+        assert reasons == (UnresolvedReference(source=SOURCE, where="a.yml:3", text="acme/app:${TAG}"),)
+
+
+# --- required sources ---------------------------------------------------------------------------------------------
+REQUIRED = Evidence(require=(SOURCE,), max_age=timedelta(hours=1))
+
+good_evidence = [
+    (REQUIRED, [report()]),
+    (REQUIRED, [report(taken_at=NOW - timedelta(hours=1))]),
+    (REQUIRED, [report(taken_at=NOW + timedelta(minutes=5))]),
+    (REQUIRED, [report(), report(source="git/deploy", gaps=("one repository",))]),
+    (Evidence(waived=True), []),
+    (Evidence(waived=True, require=(SOURCE,)), []),
+]
+bad_evidence = [
+    (REQUIRED, [], "was not asked or did not answer"),
+    (REQUIRED, [report(source="git/deploy")], "was not asked or did not answer"),
+    (REQUIRED, [report(gaps=("namespace kube-system: forbidden",))], "namespace kube-system: forbidden"),
+    (REQUIRED, [report(taken_at=NOW - timedelta(hours=1, seconds=1))], "more than 1:00:00 from now"),
+    (REQUIRED, [report(taken_at=NOW + timedelta(days=1))], "more than 1:00:00 from now"),
+    (REQUIRED, [report(), report(gaps=("half",))], "half"),
+    (Evidence(), [report()], "does not waive evidence"),
+]
+
+
+@pytest.mark.parametrize(("evidence", "reports"), good_evidence)
+def test_complete_and_fresh_answers_suffice(evidence: Evidence, reports: list[UsageReport]) -> None:
+    """A required source that answered completely and in time leaves no gap; waived evidence needs none."""
+    assert evidence_gaps(evidence, reports, now=NOW) == ()
+
+
+@pytest.mark.parametrize(("evidence", "reports", "why"), bad_evidence)
+def test_absent_stale_and_partial_answers_are_gaps(evidence: Evidence, reports: list[UsageReport], why: str) -> None:
+    """What did not answer, did not see everything or answered at another time is a gap with its reason."""
+    gaps = evidence_gaps(evidence, reports, now=NOW)
+    assert gaps
+    assert why in gaps[0].why

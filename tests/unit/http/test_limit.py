@@ -1,0 +1,91 @@
+"""How hard a host is asked, and when it is asked no more."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tagsweep.http.breaker import CircuitBreaker
+from tagsweep.http.limit import HostLimit
+from tagsweep.model.errors import PermissionDenied
+from tests.unit.http.helpers import FakeClock
+
+
+def test_no_more_requests_run_at_once_than_allowed() -> None:
+    """Of eight threads, three are inside at a time and the others wait for a place."""
+    limit = HostLimit(3, FakeClock())
+    inside, most, lock = 0, 0, threading.Lock()
+    full = threading.Barrier(3)
+
+    def work() -> None:
+        nonlocal inside, most
+        with limit.slot():
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            full.wait(timeout=10)  # passes only when three are inside together
+            with lock:
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 3
+
+
+def test_a_pause_holds_everybody_and_halves_the_requests_at_once() -> None:
+    """Whoever comes next waits; several refusals of the same moment count as one."""
+    clock = FakeClock()
+    limit = HostLimit(16, clock)
+    assert limit.pause(10) is True
+    assert limit.pause(4) is False
+    assert limit.allowed == 8
+    with limit.slot():
+        assert clock.passed == 10
+    assert limit.pause(-3) is True
+    assert limit.allowed == 4
+
+
+def test_good_answers_give_the_places_back() -> None:
+    """After enough good answers the host is asked as hard as before, never harder."""
+    limit = HostLimit(4, FakeClock())
+    limit.pause(0)
+    assert limit.allowed == 2
+    for _ in range(200):
+        limit.succeeded()
+    assert limit.allowed == 4
+
+
+def test_one_place_is_always_left() -> None:
+    """Any number of pauses leaves one request at a time."""
+    clock = FakeClock()
+    limit = HostLimit(4, clock)
+    for _ in range(5):
+        limit.pause(1)
+        clock.sleep(2)
+    assert limit.allowed == 1
+
+
+def test_the_circuit_opens_after_refusals_in_a_row() -> None:
+    """What was refused that often is not asked again, and other repositories and methods go on."""
+    breaker = CircuitBreaker("registry.example.com", threshold=3)
+    for _ in range(3):
+        breaker.check("DELETE", "team/app")
+        breaker.refused("DELETE", "team/app")
+    with pytest.raises(PermissionDenied, match="refused DELETE on team/app 3 times in a row"):
+        breaker.check("DELETE", "team/app")
+    breaker.check("GET", "team/app")
+    breaker.check("DELETE", "team/other")
+
+
+def test_one_success_closes_the_count() -> None:
+    """Refusals of single things among successes never open the circuit."""
+    breaker = CircuitBreaker("r", threshold=3)
+    for _ in range(10):
+        breaker.refused("DELETE", "a")
+        breaker.refused("DELETE", "a")
+        breaker.answered("DELETE", "a")
+    breaker.check("DELETE", "a")
