@@ -164,7 +164,7 @@ class CountsRequests(Protocol):
     """A driver that can tell how many requests it sent, by method. Reports show it where it is there."""
 
     @property
-    def requests(self) -> Mapping[str, int]:
+    def counts(self) -> Mapping[str, int]:
         """The number of requests sent so far, by HTTP method."""
         ...
 

@@ -97,6 +97,8 @@ class SimulatedRegistry:
     def inventory(self) -> Inventory:
         """Return everything there is, perfectly read."""
         named = {child.digest for manifest in self.manifests.values() for child in manifest.children}
+        named |= {manifest.subject.digest for manifest in self.manifests.values() if manifest.subject is not None}
+        named |= {Digest(f"sha256:{tag[7:71]}") for tag in self.tags if tag.startswith("sha256-")}
         return Inventory(
             repository=REPOSITORY,
             taken_at=NOW,
@@ -129,6 +131,18 @@ class SimulatedRegistry:
             if more <= found:
                 return frozenset(found)
             found |= more
+
+    def comes_before(self, digest: Digest) -> frozenset[Digest]:
+        """Return what has to go before this digest: indexes that hold it, its subject, and so on."""
+        found: set[Digest] = set()
+        level = {digest}
+        while level:
+            above = {d for d, m in self.manifests.items() if any(child.digest in level for child in m.children)}
+            manifests = (self.manifests[each] for each in level if each in self.manifests)
+            above |= {manifest.subject.digest for manifest in manifests if manifest.subject is not None}
+            level = above - found
+            found |= above
+        return frozenset(found)
 
     def _is_derived_from(self, digest: Digest, subjects: set[Digest]) -> bool:
         names = {name for subject in subjects for name in derived_names(subject)}
@@ -232,22 +246,26 @@ def cases(draw: st.DrawFn, *, blind: bool = True) -> Case:
     """Return a repository with decisions; where ``blind``, some of it could not be read."""
     registry = draw(registries())
     inventory = registry.inventory()
+    used = draw(st.sampled_from((frozenset(), frozenset({draw(st.sampled_from(sorted(registry.manifests)))}))))
     if blind and draw(st.integers(0, 3)) == 0:
-        inventory = draw(blinded(inventory))
+        inventory = draw(blinded(inventory, spare=used))
     staying = draw(st.dictionaries(st.sampled_from(sorted(registry.tags)), _stays, max_size=2))
     decisions = tuple(decision(tag, staying.get(tag.name, Verdict.REMOVE)) for tag in inventory.tags)
-    used = draw(st.sampled_from((frozenset(), frozenset({draw(st.sampled_from(sorted(registry.manifests)))}))))
     return Case(registry=registry, inventory=inventory, decisions=decisions, used=used)
 
 
 @st.composite
-def blinded(draw: st.DrawFn, inventory: Inventory) -> Inventory:
-    """Return the inventory with one thing less known: a manifest unreadable or unread, or a tag unresolved."""
+def blinded(draw: st.DrawFn, inventory: Inventory, *, spare: frozenset[Digest] = frozenset()) -> Inventory:
+    """Return the inventory with one thing less known: a manifest unreadable or unread, or a tag unresolved.
+
+    A digest in use that nothing in the repository names may be of another repository, so that not having read it means
+    nothing to planning: whoever makes the inventory reads those. ``spare`` are digests that are not left unread.
+    """
     match draw(st.integers(0, 2)):
         case 0:
             return without_sight(inventory, draw(st.sampled_from(sorted(inventory.manifests))))
         case 1:
-            hidden = draw(st.sampled_from(sorted(inventory.manifests)))
+            hidden = draw(st.sampled_from([None, *sorted(inventory.manifests.keys() - spare)]))
             # The registry answers for the referrers of everything, or nobody could know an unread one.
             referrers = referrers_in(inventory.manifests)
             return replace(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from tagsweep.app.execute import Executor, count_outcomes
 from tagsweep.app.forbid import ask_again, forbidden_steps
-from tagsweep.app.snapshot import Saved, take_snapshot
+from tagsweep.app.snapshot import Saved, ensure_snapshot
 from tagsweep.core.forecast import calibrate
 from tagsweep.core.resume import waves
 from tagsweep.model.capability import Capability
@@ -61,7 +61,7 @@ def apply_plan(plan: Plan, data: bytes, *, seal: str, session: Session) -> Appli
         if not directory.exists:
             directory.create()
         reports = ask_again(plan, session=session)
-        saved = take_snapshot(plan, path=directory.snapshot, session=session)
+        saved = ensure_snapshot(plan, path=directory.snapshot, session=session)
         forbidden = forbidden_steps(plan, reports, saved, session=session)
         durable.write_file(directory.plan, data)
         content, journal = _open_journal(directory, run, seal)

@@ -75,6 +75,8 @@ class Executor:
 
     def _run_group(self, steps: tuple[Step, ...], look: Look) -> None:
         manifests = {**self.saved.manifests, **look.manifests}
+        # What a step depends on is in earlier groups, so one look at their ends serves the whole group.
+        earlier = self.kinds
         stopped = {**blocked(self.part, look.tags, manifests), **self.forbidden}
         clock = self.session.clock
         started = clock.monotonic()
@@ -82,7 +84,7 @@ class Executor:
         progress.begin(f"{self.part.repository}: deleting", len(steps))
 
         def run(step: Step) -> tuple[Outcome, RegistryError | None]:
-            return self._run_step(step, stopped)
+            return self._run_step(step, stopped, earlier)
 
         with Pool(self.concurrency) as pool:
             for step, (outcome, error) in pool.map_unordered(run, steps):
@@ -100,8 +102,10 @@ class Executor:
         return len(self.part.removed_tags) - done
 
     # --- one step, in a worker thread -----------------------------------------------------------------------------
-    def _run_step(self, step: Step, stopped: Mapping[str, str]) -> tuple[Outcome, RegistryError | None]:
-        why = stopped.get(step.key) or blocked_by(step, self.kinds, self._needs)
+    def _run_step(
+        self, step: Step, stopped: Mapping[str, str], earlier: Mapping[str, OutcomeKind]
+    ) -> tuple[Outcome, RegistryError | None]:
+        why = stopped.get(step.key) or blocked_by(step, earlier, self._needs)
         error: RegistryError | None = None
         if why:
             kind = OutcomeKind.SKIPPED

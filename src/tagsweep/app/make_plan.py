@@ -75,7 +75,7 @@ def make_plan(policy: Policy, *, session: Session, sizes: bool, only: Repository
         now=now,
         valid_until=now + policy.limits.plan_valid,
         tool=f"tagsweep {__version__}",
-        policy_path=policy.path,
+        policy_path=str(Path(policy.path).absolute()),
         policy_fingerprint=policy.fingerprint,
         repositories=tuple(part.plan for part in parts),
         evidence=tuple(_answer(report, repositories) for report in reports),

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tagsweep.http.pool import Pool
-from tagsweep.model.errors import ConfigurationError, NotFound, RegistryError
-from tagsweep.model.manifest import Manifest
+from tagsweep.model.errors import ConfigurationError, NotFound, ProtocolViolation, RegistryError, ServerFailed
+from tagsweep.model.manifest import Manifest, is_foreign
 from tagsweep.model.run import RestoreKind, RestoreOutcome
 from tagsweep.stores.snapshots import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tagsweep.app.session import Session
     from tagsweep.model.manifest import RawManifest
     from tagsweep.model.reference import Digest, Reference, Repository
     from tagsweep.ports import RegistryDriver
+
+_MAX_CONFIG: Final = 4 * 1024 * 1024
 
 
 @dataclass(kw_only=True)
@@ -46,11 +48,34 @@ class _Restoring:
         parsed = ((digest, raw.parse()) for digest, raw in self.raws.items())
         return {digest: m.subject.digest for digest, m in parsed if isinstance(m, Manifest) and m.subject is not None}
 
-    def has_blob(self, digest: Digest) -> bool:
-        """Tell whether the blob answers, asking once for each."""
+    def missing_blob(self, manifest: Manifest) -> Digest | None:
+        """Return a blob that the manifest needs and that the registry no longer has, or None.
+
+        The config is really read: distribution answers from its cache that a blob is there which its own garbage
+        collection has removed, takes the manifest, and then serves neither (hazard: distribution issue 1848).
+        """
+        config = manifest.config
+        if config is not None and not self._ask(config.digest, self._can_be_read):
+            return config.digest
+        for layer in manifest.layers:
+            if not is_foreign(layer) and not self._ask(layer.digest, self._answers):
+                return layer.digest
+        return None
+
+    def _ask(self, digest: Digest, question: Callable[[Digest], bool]) -> bool:
+        """Answer the question, asking once for each blob: layers are shared."""
         if digest not in self.blobs:
-            self.blobs[digest] = self.driver.has_blob(self.repository.path, digest)
+            self.blobs[digest] = question(digest)
         return self.blobs[digest]
+
+    def _answers(self, digest: Digest) -> bool:
+        return self.driver.has_blob(self.repository.path, digest)
+
+    def _can_be_read(self, digest: Digest) -> bool:
+        try:
+            return self.driver.fetch_blob(self.repository.path, digest, max_bytes=_MAX_CONFIG) is not None
+        except (ServerFailed, ProtocolViolation):
+            return False
 
 
 def restore_run(
@@ -144,9 +169,9 @@ def _put_one(restoring: _Restoring, digest: Digest) -> tuple[RestoreKind, str]:
                 ended = restoring.state.get(child.digest)
                 if ended is not None and ended[0] in (RestoreKind.COLLECTED, RestoreKind.FAILED):
                     return ended
-            for blob in manifest.blobs:
-                if not restoring.has_blob(blob.digest):
-                    return RestoreKind.COLLECTED, f"the registry has already collected its blob {blob.digest.short}"
+            missing = restoring.missing_blob(manifest)
+            if missing is not None:
+                return RestoreKind.COLLECTED, f"the registry has already collected its blob {missing.short}"
         if driver.has_manifest(path, digest):
             return RestoreKind.PRESENT, ""
         driver.put_manifest(path, digest, raw)

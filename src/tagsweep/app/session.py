@@ -61,7 +61,7 @@ class Session:
         total: dict[str, int] = {}
         for driver in self._drivers.values():
             if isinstance(driver, CountsRequests):
-                for method, count in driver.requests.items():
+                for method, count in driver.counts.items():
                     total[method] = total.get(method, 0) + count
         return total
 

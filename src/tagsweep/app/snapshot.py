@@ -9,7 +9,7 @@ from tagsweep.http.pool import Pool
 from tagsweep.model.decision import Verdict
 from tagsweep.model.manifest import Manifest, RawManifest, Unreadable
 from tagsweep.model.plan import DeleteManifest, Plan, RepositoryPlan
-from tagsweep.stores.snapshots import SnapshotWriter
+from tagsweep.stores.snapshots import Snapshot, SnapshotWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,20 @@ class Saved:
 
     manifests: dict[Digest, Manifest | Unreadable] = field(default_factory=dict)
     absent: set[Digest] = field(default_factory=set)
+
+
+def ensure_snapshot(plan: Plan, *, path: Path, session: Session) -> dict[Repository, Saved]:
+    """Return what is saved of the plan: from the snapshot of an interrupted try of this run, or from one made now.
+
+    A snapshot has its name only when it is complete, and what it holds was read before anything was deleted.
+    """
+    if not path.exists():
+        return take_snapshot(plan, path=path, session=session)
+    with Snapshot.open(path) as snapshot:
+        return {
+            repository: Saved(manifests={raw.digest: raw.parse() for raw in snapshot.manifests(repository)})
+            for repository in snapshot.repositories()
+        }
 
 
 def take_snapshot(plan: Plan, *, path: Path, session: Session) -> dict[Repository, Saved]:

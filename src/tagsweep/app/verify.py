@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from tagsweep.http.pool import Pool
 from tagsweep.model.errors import ProtocolViolation, ServerFailed
-from tagsweep.model.manifest import Manifest, RawManifest
+from tagsweep.model.manifest import Manifest, RawManifest, is_foreign
 from tagsweep.model.plan import DeleteManifest, Plan, RepositoryPlan, Step, Untag
 from tagsweep.model.run import Finding, Outcome, VerifyReport
 
@@ -167,7 +167,7 @@ def _check_blobs(look: _Look) -> None:
     owner: dict[Digest, Digest] = {}
     for manifest in look.manifests.values():
         for blob in manifest.blobs:
-            if not blob.media_type.endswith(("foreign.diff.tar.gzip", "foreign.diff.tar")):
+            if not is_foreign(blob):
                 owner.setdefault(blob.digest, manifest.digest)
 
     def answers(digest: Digest) -> bool:

@@ -5,6 +5,7 @@ Subcommands are imported when they are called, so that ``--help`` costs little m
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Final
@@ -12,10 +13,13 @@ from typing import Final
 import click
 
 from tagsweep import __version__
-from tagsweep.model.errors import TagsweepError
+from tagsweep.model.errors import StateError, TagsweepError
 
 INTERRUPTED: Final = 130
 """The exit code after Ctrl-C, as shells have it."""
+
+BUG: Final = 70
+"""The exit code for an error that nobody foresaw (EX_SOFTWARE of sysexits.h)."""
 
 _COMMANDS: Final = {
     "inventory": "Show what is in the repositories: tags, classes, times.",
@@ -100,10 +104,29 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         click.echo("tagsweep: interrupted; what was done is in the journal", err=True)
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            sys.stderr.close()
+            sys.exit(0)
+        _report(StateError(f"the operating system refused: {error}"), as_json="--json" in argv)
+        sys.exit(StateError.exit_code)
+    except Exception as error:  # noqa: BLE001 (the last door: whatever was not foreseen becomes a sentence)
+        sys.exit(_unforeseen(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(error: Exception) -> int:
+    """Tell of a mistake in tagsweep itself, with the details in a file, and return the exit code for it."""
+    if os.environ.get("TAGSWEEP_DEBUG"):
+        raise error
+    import tempfile  # noqa: PLC0415 (only here)
+    import traceback  # noqa: PLC0415 (only here)
+
+    with tempfile.NamedTemporaryFile("w", prefix="tagsweep-bug-", suffix=".txt", delete=False) as file:
+        file.writelines(traceback.format_exception(error))
+    click.echo(f"tagsweep: this is a mistake in tagsweep itself: {type(error).__name__}: {error}", err=True)
+    click.echo(f"  what was done is in the journal; the details for a bug report are in {file.name}", err=True)
+    return BUG
 
 
 def _report(error: TagsweepError, *, as_json: bool) -> None:

@@ -33,10 +33,21 @@ _SCHEMA_1: Final = frozenset(
 class Graph:
     """The manifests of one inventory and the edges between them. Made by :meth:`of`; never changes."""
 
-    __slots__ = ("_children", "_derived", "_described", "_manifests", "_parents", "_referrers", "_subjects", "_tags")
+    __slots__ = (
+        "_children",
+        "_derived",
+        "_described",
+        "_manifests",
+        "_missing",
+        "_parents",
+        "_referrers",
+        "_subjects",
+        "_tags",
+    )
 
     def __init__(self, inventory: Inventory) -> None:
         self._manifests: Mapping[Digest, Manifest | Unreadable] = inventory.manifests
+        self._missing = inventory.missing
         self._children: dict[Digest, tuple[Digest, ...]] = {}
         self._parents: defaultdict[Digest, set[Digest]] = defaultdict(set)
         self._subjects: defaultdict[Digest, set[Digest]] = defaultdict(set)
@@ -191,11 +202,20 @@ class Graph:
         return isinstance(manifest, Unreadable)
 
     def is_opaque(self, digest: Digest) -> bool:
-        """Tell whether this digest may reach anything at all: unknown, and of no format that can reach nothing."""
+        """Tell whether this digest may reach anything at all: unknown, neither certainly absent nor of a format that
+        can reach nothing. What an index names and the registry denies is in the inventory as unreadable, and opaque.
+        """
         manifest = self._manifests.get(digest)
+        if manifest is None and digest in self._missing:
+            return False
         if isinstance(manifest, Unreadable) and manifest.media_type in _SCHEMA_1:
             return False
         return self.is_unknown(digest)
+
+    @property
+    def unreadable(self) -> frozenset[Digest]:
+        """What was asked for and could not be read or understood."""
+        return frozenset(digest for digest, each in self._manifests.items() if isinstance(each, Unreadable))
 
     def is_known(self, digest: Digest) -> bool:
         """Tell whether the inventory mentions this digest at all."""

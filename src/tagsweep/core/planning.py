@@ -268,11 +268,14 @@ class _Planning:
         return found
 
     def _find_blocking(self) -> tuple[str, ...]:
-        """Return the names of things that stay and might need any manifest whatever: unresolved tags and what is
-        unreadable. Deleting by digest could take the tag along, or a part of what was not read.
+        """Return the names of things that stay and might need any manifest whatever: unresolved tags, and what is
+        unreadable, whether or not anything leads there. Deleting by digest could take the tag or a part along.
         """
         unresolved = [d.tag for d in self.final if d.digest is None]
-        opaque = sorted(d for d in self.kept if self.graph.is_known(d) and self.graph.is_opaque(d))
+        # A digest in use that nothing here names is most likely of another repository: evidence is matched by digest.
+        named = (digest for digest in self.kept if self.graph.is_known(digest))
+        signed = (subject for tag in self._staying for subject in self.graph.derived_subjects(tag))
+        opaque = sorted({d for d in (*named, *signed, *self.graph.unreadable) if self.graph.is_opaque(d)})
         return (*unresolved, *(self._name_of(digest) for digest in opaque))
 
     def _name_of(self, digest: Digest) -> str:

@@ -105,8 +105,8 @@ def waves(steps: Sequence[Step], settings: ApplySettings) -> tuple[tuple[Step, .
     """Return all steps in groups that run one after the other; the steps of one group may run together.
 
     A group holds steps of one depth only, so that nothing runs beside what it comes after. Groups are cut where a wave
-    of ``settings`` ends, counted in tags; what has no tags goes with the last group of its depth. Whatever is left
-    after the last wave is one more.
+    of ``settings`` ends, counted in tags; a wave that cannot hold all tags of the next digest ends before them. What
+    has no tags goes with the last group of its depth. Whatever is left after the last wave is one more.
     """
     ends = _ends(settings.waves, total=sum(_tags(step) for step in steps))
     groups: list[tuple[Step, ...]] = []
@@ -120,7 +120,7 @@ def waves(steps: Sequence[Step], settings: ApplySettings) -> tuple[tuple[Step, .
             if count == 0:
                 tagless.append(step)
                 continue
-            if group and _crosses(done + inside, count, ends):
+            if group and any(done < end < done + inside + count for end in ends):
                 groups.append(tuple(group))
                 done, inside, group = done + inside, 0, []
             group.append(step)
@@ -157,11 +157,3 @@ def _ends(chosen: Sequence[Wave], *, total: int) -> tuple[int, ...]:
             case _:
                 assert_never(wave)
     return tuple(sorted(ends))
-
-
-def _crosses(done: int, count: int, ends: Sequence[int]) -> bool:
-    """Tell whether a wave ends at ``done`` tags or before ``count`` more of them are done.
-
-    The tags on one digest go together; the wave that cannot hold them all ends before them.
-    """
-    return any(done <= end < done + count for end in ends)

@@ -66,6 +66,11 @@ class Descriptor:
         return self.annotations.get(ATTESTATION_ANNOTATION) == "attestation-manifest"
 
 
+def is_foreign(descriptor: Descriptor) -> bool:
+    """Tell whether this is a layer that registries need not hold: Windows base layers are served by their vendor."""
+    return "foreign" in descriptor.media_type or "nondistributable" in descriptor.media_type
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """A manifest as read from its bytes; ``size`` is the length of those bytes."""
