@@ -85,8 +85,10 @@ class _Reading:
             self.fresh.clear()
 
 
-def discover(repository: Repository, *, needs: Needs, session: Session, now: datetime) -> Inventory:
-    """Return the inventory of ``repository`` at ``now``.
+def discover(
+    repository: Repository, *, needs: Needs, session: Session, now: datetime, roots: Iterable[Digest] = ()
+) -> Inventory:
+    """Return the inventory of ``repository`` at ``now``; ``roots`` are digests to read although no tag names them.
 
     A tag that cannot be read is in it with the problem in words; an error that concerns the whole registry (no
     connection, no rights, rate limit) is raised instead. The ledger learns what was seen.
@@ -97,6 +99,7 @@ def discover(repository: Repository, *, needs: Needs, session: Session, now: dat
     reading = _Reading(repository=repository, driver=driver, session=session)
     try:
         _read_tags(reading, listed)
+        _fetch(reading, "reading what is in use by digest", set(roots))
         _read_indexes(reading)
         if needs.images:
             _read_images(reading)

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tagsweep import __version__
 from tagsweep.app.assess import collect_usage
 from tagsweep.app.discover import discover
-from tagsweep.app.needs import Needs, needs_of
+from tagsweep.app.needs import needs_of
 from tagsweep.app.targets import expand_targets
-from tagsweep.core.decide import DecisionSet, decide
+from tagsweep.core.decide import DecisionSet, decide, recount
 from tagsweep.core.forecast import forecast
 from tagsweep.core.graph import Graph
 from tagsweep.core.guards import refusals
 from tagsweep.core.planning import plan_repository
+from tagsweep.core.protect import canonical_repository
 from tagsweep.core.storage import space
 from tagsweep.core.timeline import count_points, timeline
 from tagsweep.http.pool import Pool
@@ -64,12 +65,11 @@ def make_plan(policy: Policy, *, session: Session, sizes: bool, only: Repository
 
     ``only`` restricts it to one repository, which need not be among the targets.
     """
-    now = session.clock.now()
+    planning = _Planning(policy=policy, session=session, sizes=sizes)
+    now = planning.now
     repositories = (only,) if only is not None else expand_targets(policy.targets, session)
-    reports = collect_usage(policy.sources, base=str(Path(policy.path).parent), session=session)
-    needs = needs_of(policy, sizes=sizes)
-    parts = [_plan_one(repository, policy, reports, needs, session, now) for repository in repositories]
-    rules = tuple(count for part in parts for count in part.decided.rules)
+    parts = [planning.plan_one(repository) for repository in repositories]
+    rules = tuple(count for part in parts for count in recount(part.decided, part.plan.decisions))
     plan = Plan(
         id=f"plan-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
         now=now,
@@ -78,7 +78,7 @@ def make_plan(policy: Policy, *, session: Session, sizes: bool, only: Repository
         policy_path=str(Path(policy.path).absolute()),
         policy_fingerprint=policy.fingerprint,
         repositories=tuple(part.plan for part in parts),
-        evidence=tuple(_answer(report, repositories) for report in reports),
+        evidence=tuple(_answer(report, repositories) for report in planning.reports),
         asked=policy.evidence,
         sources=policy.sources,
         rules=rules,
@@ -97,48 +97,90 @@ def make_plan(policy: Policy, *, session: Session, sizes: bool, only: Repository
     )
 
 
-def _plan_one(
-    repository: Repository,
-    policy: Policy,
-    reports: Sequence[UsageReport],
-    needs: Needs,
-    session: Session,
-    now: datetime,
-) -> _Part:
-    driver = session.driver(repository)
-    capabilities = driver.probe(repository.path)
-    started = session.clock.monotonic()
-    before = sum(session.requests().values())
-    inventory = discover(repository, needs=needs, session=session, now=now)
-    sent = sum(session.requests().values()) - before
-    seconds = session.clock.monotonic() - started
-    graph = Graph.of(inventory)
-    decided = decide(inventory, policy, reports, now=now, graph=graph, aliases=session.aliases())
-    if capabilities.referrers.usable:
-        inventory = _with_referrers(inventory, decided, graph, session)
+class _Planning:
+    """What all repositories of one plan share: the one clock, the evidence, and what has to be read."""
+
+    def __init__(self, *, policy: Policy, session: Session, sizes: bool) -> None:
+        self.policy = policy
+        self.session = session
+        self.now = session.clock.now()
+        self.needs = needs_of(policy, sizes=sizes)
+        self.reports = collect_usage(policy.sources, base=str(Path(policy.path).parent), session=session)
+
+    def plan_one(self, repository: Repository) -> _Part:
+        """Return one repository's share."""
+        session = self.session
+        driver = session.driver(repository)
+        capabilities = driver.probe(repository.path)
+        pace = _Pace(session)
+        inventory = discover(
+            repository, needs=self.needs, session=session, now=self.now, roots=self._used_digests(repository)
+        )
+        seconds = pace.seconds_per_request()
         graph = Graph.of(inventory)
-        decided = decide(inventory, policy, reports, now=now, graph=graph, aliases=session.aliases())
-    part = plan_repository(
-        inventory,
-        decided.decisions,
-        used=decided.used,
-        capabilities=capabilities,
-        driver=driver.name,
-        graph=graph,
-    )
-    part = replace(
-        part,
-        space=_space(part, inventory, graph) if needs.children else None,
-        forecast=forecast(
+        decided = self._decide(inventory, graph)
+        if capabilities.referrers.usable:
+            inventory = _with_referrers(inventory, decided, graph, session)
+            graph = Graph.of(inventory)
+            decided = self._decide(inventory, graph)
+        part = plan_repository(
+            inventory,
+            decided.decisions,
+            used=decided.used,
+            capabilities=capabilities,
+            driver=driver.name,
+            graph=graph,
+        )
+        part = replace(
+            part,
+            space=_space(part, inventory, graph) if self.needs.children else None,
+            forecast=self._forecast(part, inventory, seconds),
+        )
+        return _Part(inventory=inventory, decided=decided, plan=part)
+
+    def _decide(self, inventory: Inventory, graph: Graph) -> DecisionSet:
+        aliases = self.session.aliases()
+        return decide(inventory, self.policy, self.reports, now=self.now, graph=graph, aliases=aliases)
+
+    def _used_digests(self, repository: Repository) -> frozenset[Digest]:
+        """Return what runs by digest here: it is read even if no tag names it, because it protects what it reaches."""
+        aliases = self.session.aliases()
+        ours = canonical_repository(repository, aliases)
+        return frozenset(
+            usage.reference.digest
+            for report in self.reports
+            for usage in report.usages
+            if usage.reference.digest is not None and canonical_repository(usage.reference.repository, aliases) == ours
+        )
+
+    def _forecast(self, part: RepositoryPlan, inventory: Inventory, seconds_per_request: float) -> timedelta:
+        """Return how long applying will take: the deletions, and before and after them saving and verifying."""
+        deletions = forecast(
             part.steps,
             tags=len(inventory.tags),
-            capabilities=capabilities,
-            seconds_per_request=seconds / sent if sent else 0.001,
-            concurrency=policy.apply.concurrency,
-            measured=session.ledger.calibration(repository.registry),
-        ),
-    )
-    return _Part(inventory=inventory, decided=decided, plan=part)
+            capabilities=part.capabilities,
+            seconds_per_request=seconds_per_request,
+            concurrency=self.policy.apply.concurrency,
+            measured=self.session.ledger.calibration(part.repository.registry),
+            looks=len(self.policy.apply.waves) + 1,
+        )
+        deleted = [step for step in part.steps if isinstance(step, DeleteManifest)]
+        to_save = sum(step.digest not in inventory.manifests for step in deleted)
+        return deletions + timedelta(seconds=seconds_per_request * (to_save + len(deleted)))
+
+
+class _Pace:
+    """How fast a registry answers, measured while it is read."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._started = session.clock.monotonic()
+        self._before = sum(session.requests().values())
+
+    def seconds_per_request(self) -> float:
+        """Return elapsed seconds by requests, many at once; a guess for loopback where none was sent."""
+        sent = sum(self._session.requests().values()) - self._before
+        return (self._session.clock.monotonic() - self._started) / sent if sent else 0.001
 
 
 def _with_referrers(inventory: Inventory, decided: DecisionSet, graph: Graph, session: Session) -> Inventory:

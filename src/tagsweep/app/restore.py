@@ -9,8 +9,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from tagsweep.http.curl_errors import TRUNCATED
 from tagsweep.http.pool import Pool
-from tagsweep.model.errors import ConfigurationError, NotFound, ProtocolViolation, RegistryError, ServerFailed
+from tagsweep.model.errors import (
+    ConfigurationError,
+    NotFound,
+    ProtocolViolation,
+    RegistryError,
+    ServerFailed,
+    Unreachable,
+)
 from tagsweep.model.manifest import Manifest, is_foreign
 from tagsweep.model.run import RestoreKind, RestoreOutcome
 from tagsweep.stores.snapshots import Snapshot
@@ -76,6 +84,10 @@ class _Restoring:
             return self.driver.fetch_blob(self.repository.path, digest, max_bytes=_MAX_CONFIG) is not None
         except (ServerFailed, ProtocolViolation):
             return False
+        except Unreachable as error:
+            if error.code == TRUNCATED:
+                return False
+            raise
 
 
 def restore_run(
@@ -157,29 +169,37 @@ def _needs(restoring: _Restoring, digest: Digest) -> list[Digest]:
 
 
 def _put_one(restoring: _Restoring, digest: Digest) -> tuple[RestoreKind, str]:
-    path = restoring.repository.path
-    driver = restoring.driver
     raw = restoring.raws.get(digest)
     if raw is None:
         return RestoreKind.FAILED, "its bytes are not in the snapshot"
-    manifest = raw.parse()
+    path = restoring.repository.path
     try:
-        if isinstance(manifest, Manifest):
-            for child in manifest.children:
-                ended = restoring.state.get(child.digest)
-                if ended is not None and ended[0] in (RestoreKind.COLLECTED, RestoreKind.FAILED):
-                    return ended
-            missing = restoring.missing_blob(manifest)
-            if missing is not None:
-                return RestoreKind.COLLECTED, f"the registry has already collected its blob {missing.short}"
-        if driver.has_manifest(path, digest):
+        lacking = _lacking(restoring, raw)
+        if lacking is not None:
+            return lacking
+        if restoring.driver.has_manifest(path, digest):
             return RestoreKind.PRESENT, ""
-        driver.put_manifest(path, digest, raw)
+        restoring.driver.put_manifest(path, digest, raw)
     except NotFound as error:
         return RestoreKind.COLLECTED, f"the registry has already collected what it needs ({error})"
     except RegistryError as error:
         return RestoreKind.FAILED, str(error)
     return RestoreKind.RESTORED, ""
+
+
+def _lacking(restoring: _Restoring, raw: RawManifest) -> tuple[RestoreKind, str] | None:
+    """Return how the manifest ends because something that it needs is not there, or None if all is there."""
+    manifest = raw.parse()
+    if not isinstance(manifest, Manifest):
+        return None
+    for child in manifest.children:
+        ended = restoring.state.get(child.digest)
+        if ended is not None and ended[0] in (RestoreKind.COLLECTED, RestoreKind.FAILED):
+            return ended
+    missing = restoring.missing_blob(manifest)
+    if missing is None:
+        return None
+    return RestoreKind.COLLECTED, f"the registry has already collected its blob {missing.short}"
 
 
 # --- tags ---------------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def _expand(target: str, session: Session) -> list[Repository]:
         paths = list(driver.list_repositories())
     except (Unsupported, PermissionDenied) as error:
         raise type(error)(
-            f"{registry} does not let these credentials list its repositories, so {target!r} cannot be expanded: {error}",
+            f"{registry} does not list its repositories for these credentials, so {target!r} is not expanded: {error}",
             remedy="name the repositories one by one under targets:",
             status=error.status,
         ) from error

@@ -83,8 +83,8 @@ class _Tour:
         self._do("inventory", "-c", str(self.policy), "--times")
         self._tell(
             "2. Plan",
-            "The policy says what each kind of tag is and what may go. Planning changes nothing. This registry speaks as "
-            "distribution 2.8 does: it cannot remove one tag alone, only a digest with every tag on it.",
+            "The policy says what each kind of tag is and what may go. Planning changes nothing. This registry speaks "
+            "as distribution 2.8 does: it cannot remove one tag alone, only a digest with every tag on it.",
         )
         self._do("plan", "-c", str(self.policy), "-o", str(self.plan), "--sizes")
         self._tell(
@@ -128,7 +128,8 @@ class _Tour:
         self.policy.write_text(_POLICY.format(host=host), encoding="utf-8")
         oldest = next(tag for tag in sorted(self.registry.tags("tensorzero/gateway-dev")) if tag.startswith("sha-"))
         (self.place / "in-use.txt").write_text(
-            f"# what production runs, one reference a line\n{host}/tensorzero/gateway-dev:{oldest}  # the demo cluster\n",
+            "# what production runs, one reference a line\n"
+            f"{host}/tensorzero/gateway-dev:{oldest}  # the demo cluster\n",
             encoding="utf-8",
         )
         (self.place / "CHANGELOG.md").unlink(missing_ok=True)

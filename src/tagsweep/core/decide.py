@@ -8,7 +8,7 @@ What the registry's own abilities change (tags that share a digest) is planning'
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tagsweep.core.classify import Classifier
@@ -52,6 +52,8 @@ class DecisionSet:
 
     decisions: tuple[Decision, ...]
     rules: tuple[RuleCount, ...]
+    matched: tuple[tuple[str, ...], ...] = ()
+    """The tags that each entry of ``rules`` matches."""
     used: frozenset[Digest] = frozenset()
     dangling: tuple[Usage, ...] = ()
 
@@ -81,9 +83,12 @@ def decide(
     _doubt(drafts.values(), usage, evidence_gaps(policy.evidence, reports, now=now), inventory, known)
     follow_subjects(tuple(drafts.values()), inventory, known, used=usage.used)
     decisions = tuple(draft.decide(classifier.class_of(draft.tag.name)) for draft in drafts.values())
+    named = [(each.rule.name, each.matched) for each in rules]
+    named += [(protection_label(each.protection), each.matched) for each in protections]
     return DecisionSet(
         decisions=decisions,
-        rules=_counts(inventory, decisions, rules, protections),
+        rules=_counts(inventory, decisions, named),
+        matched=tuple(matched for _, matched in named),
         used=usage.used,
         dangling=usage.dangling,
     )
@@ -156,15 +161,19 @@ def _why_unknown(digest: Digest, inventory: Inventory, graph: Graph) -> str:
     return ""
 
 
+def recount(decided: DecisionSet, decisions: Sequence[Decision]) -> tuple[RuleCount, ...]:
+    """Return the counts of the rules with what they keep by ``decisions``, the ones that planning made final."""
+    removed = frozenset(each.tag for each in decisions if each.verdict is Verdict.REMOVE)
+    return tuple(
+        replace(count, kept=sum(tag not in removed for tag in matched))
+        for count, matched in zip(decided.rules, decided.matched, strict=True)
+    )
+
+
 def _counts(
-    inventory: Inventory,
-    decisions: Sequence[Decision],
-    rules: Sequence[RuleEvaluation],
-    protections: Sequence[ProtectionEvaluation],
+    inventory: Inventory, decisions: Sequence[Decision], named: Sequence[tuple[str, tuple[str, ...]]]
 ) -> tuple[RuleCount, ...]:
     removed = frozenset(each.tag for each in decisions if each.verdict is Verdict.REMOVE)
-    named = [(each.rule.name, each.matched) for each in rules]
-    named += [(protection_label(each.protection), each.matched) for each in protections]
     return tuple(
         RuleCount(
             rule=name,

@@ -88,9 +88,9 @@ def _layers(
         for digest in ready:
             del waiting[digest]
             depth[digest] = 1 + max((depth[bond] for bond in kept[digest]), default=-1)
-            following |= followers[digest]
-        for follower in following & waiting.keys():
-            waiting[follower].difference_update(ready)
+            for follower in followers[digest] & waiting.keys():
+                waiting[follower].discard(digest)
+                following.add(follower)
         ready = sorted(follower for follower in following & waiting.keys() if not waiting[follower])
     return {digest: tuple(sorted(bonds)) for digest, bonds in kept.items()}, depth
 

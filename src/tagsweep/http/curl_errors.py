@@ -13,12 +13,18 @@ from tagsweep.model.errors import ConfigurationError, ProtocolViolation, Tagswee
 UNTRUSTED: Final = "TLS_UNTRUSTED"
 """The ``code`` of an Unreachable that no retry mends: a certificate or a TLS version that does not fit."""
 
+TRUNCATED: Final = "TRUNCATED"
+"""The ``code`` of an Unreachable where the answer began and ended before its announced length. Trying again seldom
+helps: distribution does this for ever with a blob that it believes to have and whose file is gone.
+"""
+
 _PROXY_NAME, _NAME, _REFUSED, _TIMED_OUT = 5, 6, 7, 28
 _BAD_URL = frozenset({1, 3, 4})
 _UNTRUSTED = frozenset({51, 60, 83, 90, 91})
 _TLS = frozenset({35, 53, 54, 59, 64, 66, 80, 98})
 _OWN_FILES = frozenset({58, 77, 82})
 _WRITE = 23
+_PARTIAL = 18
 _ABORTED = 42
 _CUT = frozenset({18, 52, 55, 56, 65, 92, 95})
 _PROXY = 97
@@ -47,7 +53,8 @@ def from_curl(code: int, detail: str, *, url: str, place: str) -> TagsweepError:
         )
     if code in _BAD_URL:
         return ProtocolViolation(f"{place}: {where!r} is not a URL that can be asked ({said})")
-    return Unreachable(f"{place}: {_sentence(code, where)} ({said})", remedy=_remedy(code, place))
+    kind = TRUNCATED if code == _PARTIAL else ""
+    return Unreachable(f"{place}: {_sentence(code, where)} ({said})", remedy=_remedy(code, place), code=kind)
 
 
 def too_large(*, url: str, place: str, limit: int) -> ProtocolViolation:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from tagsweep.http.curl_errors import UNTRUSTED
+from tagsweep.http.curl_errors import TRUNCATED, UNTRUSTED
 from tagsweep.http.limit import HostLimit
 from tagsweep.model.errors import RateLimited, Unreachable
 from tagsweep.ports import Clock, Progress, Request, Response
@@ -126,7 +126,7 @@ class Retrier:
                 with self._limit.slot():
                     response = self._send(request)
             except Unreachable as error:
-                if last or not safe or error.code == UNTRUSTED:
+                if last or not safe or error.code == UNTRUSTED or (error.code == TRUNCATED and attempt > 1):
                     raise
                 self._clock.sleep(self._wait(attempt))
                 continue
