@@ -400,8 +400,8 @@ _DECISIONS: Final = (
     _mutant(
         "silent-source-believed",
         "protect.py",
-        '            yield "it was not asked or did not answer"',
-        "            return",
+        '        yield "it was not asked or did not answer"',
+        "        return",
         "2: an absent source is not 'not used'",
         _DECIDING,
         _UNIT + "protect.py",

@@ -51,6 +51,7 @@ class _Reading:
     session: Session
     digests: dict[str, Digest] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
     manifests: dict[Digest, Manifest | Unreadable] = field(default_factory=dict)
     missing: set[Digest] = field(default_factory=set)
     fresh: list[RawManifest] = field(default_factory=list)
@@ -125,19 +126,17 @@ def _read_tags(reading: _Reading, listed: tuple[ListedTag, ...]) -> None:
     head_first = reading.driver.capabilities(reading.repository.path).reads_count_as_pulls
     path = reading.repository.path
 
-    def read(tag: ListedTag) -> Digest | RawManifest | str:
+    def read(tag: ListedTag) -> Digest | RawManifest | str | None:
         if tag.digest is not None:
             return tag.digest
         try:
             if head_first or known.get(tag.name) in reading.manifests:
-                found: Digest | RawManifest | None = reading.driver.resolve_tag(path, tag.name)
-            else:
-                found = reading.driver.fetch_manifest(path, tag.name)
+                return reading.driver.resolve_tag(path, tag.name)
+            return reading.driver.fetch_manifest(path, tag.name)
         except _STOPS_EVERYTHING:
             raise
         except RegistryError as error:
             return str(error)
-        return found if found is not None else "the registry lists this tag but answers that it does not exist"
 
     for tag, found in reading.work("reading tags", listed, read):
         if isinstance(found, RawManifest):
@@ -145,6 +144,9 @@ def _read_tags(reading: _Reading, listed: tuple[ListedTag, ...]) -> None:
             reading.digests[tag.name] = found.digest
         elif isinstance(found, Digest):
             reading.digests[tag.name] = found
+        elif found is None:
+            reading.absent.add(tag.name)
+            reading.problems[tag.name] = "the registry lists this tag but answers that it does not exist"
         else:
             reading.problems[tag.name] = found
     _fetch(reading, "reading manifests", set(reading.digests.values()))
@@ -264,7 +266,12 @@ def _state(
         if len(known) == len(configs):
             labels = _merged_labels(known)
     return TagState(
-        name=tag.name, digest=digest, times=times, labels=labels, problem=reading.problems.get(tag.name, "")
+        name=tag.name,
+        digest=digest,
+        times=times,
+        labels=labels,
+        problem=reading.problems.get(tag.name, ""),
+        absent=tag.name in reading.absent,
     )
 
 

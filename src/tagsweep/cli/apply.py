@@ -46,10 +46,10 @@ def command(*, plan: Path, yes: bool, state: Path | None, as_json: bool) -> None
         click.echo(terminal_run.applied(report.run, report.outcomes, screen=screen()))
         if report.verification is not None:
             click.echo(terminal_run.verified(report.verification, screen=screen()))
-        for part in content.repositories:
-            if part.repository in report.space and part.capabilities.reclaim:
-                click.echo(f"{part.repository}: {space_words(report.space[part.repository])}")
-        click.echo("Written:")
+        for repository, space in report.space.items():
+            if space.reclaimable:
+                click.echo(f"frees {space_words(space)} in {repository}, after the registry's own collection")
+        click.echo("written")
         for path in swept.written:
             click.echo(f"  {path}")
     error = error_of(swept.report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -46,7 +47,9 @@ def command(
         document = json_report.plan(planned.plan, path=path)
         emit(document | {"refusals": json_report.refused(planned.refusals)["refusals"], "requests": requests})
     else:
-        click.echo(terminal_plan.plan(planned.plan, path=path, screen=screen()))
+        # Shown as it was typed, so that the commands at the end can be copied.
+        shown = replace(planned.plan, policy_path=str(config))
+        click.echo(terminal_plan.plan(shown, path=path, screen=screen()))
         for usage in planned.dangling:
             click.echo(f"broken reference: {usage.where} names {usage.reference}, which does not exist")
         if planned.refusals:

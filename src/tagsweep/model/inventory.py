@@ -38,6 +38,8 @@ class TagState:
     times: Mapping[TimeOrigin, datetime] = field(default_factory=dict, hash=False)
     labels: Mapping[str, frozenset[str]] | None = field(default=None, hash=False)
     problem: str = ""
+    absent: bool = False
+    """The registry lists the tag and answers that there is nothing under it: it is broken, and reaches nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
