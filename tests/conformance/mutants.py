@@ -61,7 +61,8 @@ _GRAPH: Final = (
         "        yield from self._referrers.get(digest, ())\n\n    def _all_edges",
         "\n    def _all_edges",
         "6: referrers follow their subject",
-        _LAWS,
+        _UNIT + "graph.py",
+        _UNIT + "planning.py",
     ),
     _mutant(
         "members-of-a-listing-are-no-referrers",
@@ -158,15 +159,15 @@ _PLANNING: Final = (
     _mutant(
         "unreadable-kept-things-block-nothing",
         "planning.py",
-        "return (*unresolved, *(self._name_of(digest) for digest in opaque))",
-        "return tuple(unresolved)",
+        "return (*self.unresolved, *(self._name_of(digest) for digest in opaque))",
+        "return self.unresolved",
         "10: less coverage never removes more",
         _LAWS,
     ),
     _mutant(
         "unresolved-tags-block-nothing",
         "planning.py",
-        "return (*unresolved, *(self._name_of(digest) for digest in opaque))",
+        "return (*self.unresolved, *(self._name_of(digest) for digest in opaque))",
         "return tuple(self._name_of(digest) for digest in opaque)",
         "5: an unresolved tag may be on the digest",
         _LAWS,
@@ -241,6 +242,7 @@ _PLANNING: Final = (
         "    loose = {digest: _subjects(digest, graph, tags.get(digest, ())) & there for digest in there}",
         "    loose = {digest: frozenset[Digest]() for digest in there}",
         "9: referrers after their subject",
+        _UNIT + "planning.py",
         _LAWS,
     ),
 )

@@ -50,7 +50,9 @@ def _connect(registry: FakeRegistry, clock: InstantClock | None = None) -> OciDr
 
 
 # --- access -----------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("access", [BasicAccess(), BearerAccess(), BearerAccess(readable=False)], ids=str)
+@pytest.mark.parametrize(
+    "access", [BasicAccess(), BearerAccess(), BearerAccess(readable=False)], ids=["basic", "bearer", "opaque bearer"]
+)
 def test_everything_works_with_the_right_credentials(
     access: BasicAccess | BearerAccess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,7 +66,7 @@ def test_everything_works_with_the_right_credentials(
         assert driver.put_manifest(REPOSITORY, "v1", IMAGE.manifest) == IMAGE.top
 
 
-@pytest.mark.parametrize("access", [BasicAccess(), BearerAccess()], ids=str)
+@pytest.mark.parametrize("access", [BasicAccess(), BearerAccess()], ids=["basic", "bearer"])
 def test_wrong_credentials_are_told(access: BasicAccess | BearerAccess, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong password is AuthenticationFailed, and is nowhere in the message."""
     _log_in(monkeypatch, "hunter2-wrong")

@@ -22,9 +22,18 @@ GOLDENS = Path(__file__).parent / "report"
 SMALL = ("refusal", "error", "explanation", "verification", "restore", "history", "doctor")
 """The documents that are short enough to read as a file."""
 
+
+def _page(name: str) -> Callable[[], str]:
+    return lambda: PAGES[name](Screen())
+
+
+def _document(name: str) -> Callable[[], str]:
+    return lambda: json_report.dump(DOCUMENTS[name]())
+
+
 CASES: dict[str, Callable[[], str]] = {
-    **{f"terminal-{name}.txt": lambda page=page: page(Screen()) for name, page in PAGES.items()},
-    **{f"json-{name}.json": lambda name=name: json_report.dump(DOCUMENTS[name]()) for name in SMALL},
+    **{f"terminal-{name}.txt": _page(name) for name in PAGES},
+    **{f"json-{name}.json": _document(name) for name in SMALL},
     "json-hard-plan.json": lambda: json_report.dump(json_report.plan(samples.hard_plan(), path="plan.json")),
     "markdown-plan.md": lambda: markdown.plan(samples.plan()),
     "markdown-hard-plan.md": lambda: markdown.plan(samples.hard_plan()),

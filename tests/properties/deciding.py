@@ -91,7 +91,7 @@ def policies(draw: st.DrawFn, *, waived: bool = False) -> Policy:
 
 @st.composite
 def inventories(draw: st.DrawFn, *, readable: bool = False) -> Inventory:
-    """Up to ten tags on up to six manifests: images, nested indexes, referrers, and, unless ``readable``, the unknown."""
+    """Up to ten tags on six manifests: images, nested indexes, referrers, and, unless ``readable``, the unknown."""
     manifests = draw(_manifests(readable=readable))
     known = st.sampled_from(MANIFESTS).map(digest)
     names = draw(st.lists(st.sampled_from(ORDINARY + DERIVED), unique=True, min_size=1, max_size=10))

@@ -246,7 +246,9 @@ def cases(draw: st.DrawFn, *, blind: bool = True) -> Case:
     """Return a repository with decisions; where ``blind``, some of it could not be read."""
     registry = draw(registries())
     inventory = registry.inventory()
-    used = draw(st.sampled_from((frozenset(), frozenset({draw(st.sampled_from(sorted(registry.manifests)))}))))
+    tagged = st.sampled_from(sorted(registry.tags.values()))
+    anything = st.sampled_from(sorted(registry.manifests))
+    used = frozenset(draw(st.lists(st.one_of(tagged, anything), max_size=1)))
     if blind and draw(st.integers(0, 3)) == 0:
         inventory = draw(blinded(inventory, spare=used))
     staying = draw(st.dictionaries(st.sampled_from(sorted(registry.tags)), _stays, max_size=2))

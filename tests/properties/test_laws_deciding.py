@@ -74,7 +74,7 @@ def staying(found: Inventory, policy: Policy, answers: Reports) -> set[str]:
     return {name for name, decision in each.items() if decision.verdict is not Verdict.REMOVE}
 
 
-def matching(found: Inventory, policy: Policy, name: str) -> list[Rule]:
+def matching(policy: Policy, name: str) -> list[Rule]:
     """The rules that match a tag, by the definition in the model."""
     classifier = Classifier(policy.naming)
     return [r for r in policy.rules if classifier.matches(r.match, name) and not classifier.matches(r.exclude, name)]
@@ -87,7 +87,7 @@ def test_only_what_a_rule_matches_can_go(found: Inventory, policy: Policy, answe
     """Law 1: an ordinary tag that goes is matched by a rule, and each of its reasons names one that does."""
     for name, decision in decide_each(found, policy, answers).items():
         if decision.verdict is Verdict.REMOVE and derived_from(name) is None:
-            names = {each.name for each in matching(found, policy, name)}
+            names = {each.name for each in matching(policy, name)}
             assert names
             assert {reason.rule for reason in decision.reasons if isinstance(reason, NotKept)} == names
 
@@ -115,7 +115,7 @@ def test_an_empty_keep_removes_what_it_matches(found: Inventory, some: tuple[Rul
     """Law 1: with everything known and nothing in use, rules without clauses remove every tag that they match."""
     bare = policy(*(replace(each, keep=()) for each in some))
     for name, decision in decide_each(found, bare, ()).items():
-        if derived_from(name) is None and matching(found, bare, name):
+        if derived_from(name) is None and matching(bare, name):
             follows = any(isinstance(reason, FollowsSubject | SubjectUnknown) for reason in decision.reasons)
             assert decision.verdict is Verdict.REMOVE or follows
 
@@ -141,7 +141,7 @@ def test_nothing_unknown_goes(found: Inventory, policy: Policy, answers: Reports
         if decision.verdict is Verdict.REMOVE:
             assert decision.digest is not None
             assert isinstance(found.manifests.get(decision.digest), Manifest)
-            for clause in (c for r in matching(found, policy, name) for c in r.keep):
+            for clause in (c for r in matching(policy, name) for c in r.keep):
                 if isinstance(clause, KeepNewest | KeepWithin | KeepEvery):
                     assert believable_time(states[name], clause.of) is not None
 
@@ -299,7 +299,7 @@ def test_less_coverage_never_removes_more(
 def test_less_knowledge_never_removes_more(
     found: Inventory, policy: Policy, answers: Reports, data: st.DataObject
 ) -> None:
-    """Laws 2 and 10: forgetting a tag's times, labels or digest, or failing to read a manifest, removes nothing more."""
+    """Laws 2 and 10: forgetting times, labels or a digest, or failing to read a manifest, removes nothing more."""
     states = list(found.tags)
     at = data.draw(st.integers(0, len(states) - 1))
     manifests = dict(found.manifests)

@@ -28,7 +28,7 @@ from tests.properties.simulated_registry import (
 )
 
 law = settings(max_examples=100, deadline=None, derandomize=True)
-abilities = st.sampled_from((UNTAGS, UNTAGS_ONLY, BY_DIGEST, NOTHING))
+abilities = st.sampled_from((BY_DIGEST, UNTAGS, BY_DIGEST, UNTAGS, UNTAGS_ONLY, NOTHING))
 
 
 def plan(case: Case, capabilities: Capabilities) -> RepositoryPlan:

@@ -10,6 +10,7 @@ from typing import Final
 from tagsweep.config.places import Place, did_you_mean, listing
 from tagsweep.config.wire import MatchWire, NamingWire, NewestVersionsWire, OneOrMore
 from tagsweep.core import patterns
+from tagsweep.core.versions import check_formats
 from tagsweep.model.policy import (
     Glob,
     InClass,
@@ -26,12 +27,9 @@ from tagsweep.model.reference import is_tag
 RESERVED_CLASS: Final = "digest-derived"
 """The class of tags such as ``sha256-<hex>.sig``; they follow their subject and no pattern matches them."""
 
-CALVER_TOKENS: Final = (
-    *("YYYY", "0Y", "YY", "0M", "MM", "0W", "WW", "0D", "DD"),
-    *("MAJOR", "MINOR", "MICRO", "MODIFIER"),
+_CALVER_HELP: Final = (
+    "join calver.org's YYYY, YY, 0Y, MM, 0M, WW, 0W, DD, 0D, MAJOR, MINOR, MICRO and MODIFIER, such as YYYY.0M.MICRO"
 )
-_CALVER: Final = re.compile(rf"(?:{'|'.join(CALVER_TOKENS)}|[._-])+", re.ASCII)
-_CALVER_YEAR: Final = re.compile(r"YYYY|YY|0Y")
 _CLASS_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.-]*", re.ASCII)
 
@@ -172,9 +170,8 @@ def _tag(text: str, place: Place) -> str:
 
 
 def _calver(text: str, place: Place) -> str:
-    if _CALVER.fullmatch(text) is None or _CALVER_YEAR.search(text) is None:
-        raise place.error(
-            f"{text!r} is not a calver.org format",
-            remedy=f"join {', '.join(CALVER_TOKENS)} with dots, with a year in it, such as YYYY.0M.MICRO",
-        )
+    try:
+        check_formats(VersionPattern(VersionScheme.CALVER, (text,)))
+    except ValueError as error:
+        raise place.error(f"{text!r} is not a calver format: {error}", remedy=_CALVER_HELP) from error
     return text

@@ -57,9 +57,8 @@ def parse_host(text: str, place: Place) -> str:
     if text.startswith(LAYOUT_PREFIX):
         return _layout(text, place)
     if "://" in text:
-        raise place.error(
-            f"{text!r} is a URL", remedy=f"write the host alone: {_without_scheme(text).partition('/')[0]}"
-        )
+        rest = _without_scheme(text)
+        raise place.error(f"{rest!r} is written as a URL", remedy=f"write the host alone: {rest.partition('/')[0]}")
     if _HOST.fullmatch(text) is None:
         raise place.error(f"{text!r} is not a registry host", remedy="write a name or address with an optional port")
     if not is_domain(text):
@@ -73,7 +72,8 @@ def _reject_nonsense(text: str, place: Place) -> None:
     if not text or text != text.strip() or " " in text:
         raise place.error(f"{text!r} is not a repository", remedy=_EXAMPLE)
     if "://" in text:
-        raise place.error(f"{text!r} is a URL", remedy=f"leave the scheme out: {_without_scheme(text)}")
+        rest = _without_scheme(text)
+        raise place.error(f"{rest!r} is written as a URL", remedy=f"leave the scheme out: {rest}")
 
 
 def _without_scheme(text: str) -> str:

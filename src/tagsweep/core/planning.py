@@ -52,7 +52,7 @@ def plan_repository(
     ``used`` are digests in use, whether tagged or not. ``graph`` is that of the inventory, made here if it is None.
     """
     known = Graph.of(inventory) if graph is None else graph
-    draft = _Planning(known, decisions, used, capabilities, inventory.missing)
+    draft = _Planning(inventory, known, decisions, used, capabilities)
     draft.settle()
     final = tuple(draft.final)
     victims = draft.victims()
@@ -101,14 +101,16 @@ class _Planning:
 
     def __init__(
         self,
+        inventory: Inventory,
         graph: Graph,
         decisions: Sequence[Decision],
         used: frozenset[Digest],
         capabilities: Capabilities,
-        missing: frozenset[Digest],
     ) -> None:
         self.graph = graph
-        self.missing = missing
+        self.missing = inventory.missing
+        # A tag that the registry lists and then denies names nothing, so that no deletion can take it along.
+        self.unresolved = tuple(tag.name for tag in inventory.tags if tag.digest is None and not tag.absent)
         self.final = list(decisions)
         self.capabilities = capabilities
         self.used = used
@@ -271,12 +273,11 @@ class _Planning:
         """Return the names of things that stay and might need any manifest whatever: unresolved tags, and what is
         unreadable, whether or not anything leads there. Deleting by digest could take the tag or a part along.
         """
-        unresolved = [d.tag for d in self.final if d.digest is None]
         # A digest in use that nothing here names is most likely of another repository: evidence is matched by digest.
         named = (digest for digest in self.kept if self.graph.is_known(digest))
         signed = (subject for tag in self._staying for subject in self.graph.derived_subjects(tag))
         opaque = sorted({d for d in (*named, *signed, *self.graph.unreadable) if self.graph.is_opaque(d)})
-        return (*unresolved, *(self._name_of(digest) for digest in opaque))
+        return (*self.unresolved, *(self._name_of(digest) for digest in opaque))
 
     def _name_of(self, digest: Digest) -> str:
         return next(iter(self.graph.tags_on(digest)), digest.short)

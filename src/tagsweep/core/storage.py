@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping
 
-from tagsweep.model.manifest import Descriptor, Manifest, Unreadable
+from tagsweep.model.manifest import Descriptor, Manifest, Unreadable, is_foreign
 from tagsweep.model.plan import Space
 from tagsweep.model.reference import Digest
 
@@ -23,6 +23,8 @@ def space(
     manifests: Mapping[Digest, Manifest | Unreadable], *, kept: Iterable[Digest], removed: Iterable[Digest]
 ) -> Space:
     """Return the bytes of ``manifests`` with their blobs, and what is reclaimable when ``removed`` are gone.
+
+    Layers that registries do not hold (Windows base layers) are no bytes of this one.
 
     A blob is reclaimable if some removed manifest references it and nothing else does; what is in neither ``kept`` nor
     ``removed`` stays and counts as kept. ``complete`` is False where a size is unknown, or where something of the two
@@ -61,8 +63,8 @@ class _Edges:
             own = self._intern(digest, manifest.size)
             self._targets.append(own)
             if isinstance(manifest, Manifest):
-                for blob in manifest.blobs:
-                    self._targets.append(self._intern(blob.digest, blob.size))
+                stored = (blob for blob in manifest.blobs if not is_foreign(blob))
+                self._targets.extend(self._intern(blob.digest, blob.size) for blob in stored)
             else:
                 self._opaque.append(digest)
             self._sources.append(digest)

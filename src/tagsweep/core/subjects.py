@@ -20,7 +20,7 @@ from tagsweep.model.reference import Digest
 
 @dataclass(slots=True, kw_only=True)
 class _Follower:
-    """A tag and the subjects, all known to exist, that it belongs to."""
+    """A tag and the subjects, all known to exist, that it belongs to: by its name, and by its manifest."""
 
     draft: Draft
     subjects: tuple[Digest, ...]
@@ -32,7 +32,7 @@ def follow_subjects(drafts: Sequence[Draft], inventory: Inventory, graph: Graph,
     Keeping one referrer can keep what it reaches in turn (a signature of a signature), so this goes on until nothing
     changes. Verdicts only ever change from remove to stay, which is why it ends.
     """
-    followers = _find_followers(drafts, inventory, graph)
+    followers = _find_followers(drafts, inventory)
     firm = frozenset(_digests(draft for draft in drafts if draft.derived is None and _stays(draft)))
     _keep_followers(followers, graph.reach(firm | used), all_derived=True)
     standing: frozenset[Digest] = frozenset()
@@ -55,31 +55,31 @@ def follow_subjects(drafts: Sequence[Draft], inventory: Inventory, graph: Graph,
 
 def _blind_spot(drafts: Sequence[Draft], standing: frozenset[Digest], inventory: Inventory, graph: Graph) -> str:
     """Return the name of something that stays and may need anything at all, or an empty string."""
-    for draft in drafts:
-        if draft.tag.digest is None and _stays(draft):
-            return draft.tag.name
+    # A tag with certainly nothing under it reaches nothing, though it is unknown what it was for.
+    unresolved = (d.tag.name for d in drafts if d.tag.digest is None and not d.tag.absent and _stays(d))
+    name = min(unresolved, default=None)
+    if name is not None:
+        return name
     opaque = (digest for digest in standing if digest not in inventory.missing and graph.is_opaque(digest))
     first = min(opaque, default=None)
-    return "" if first is None else next(iter(graph.tags_on(first)), first.short)
+    return "" if first is None else min(graph.tags_on(first), default=first.short)
 
 
-def _find_followers(drafts: Sequence[Draft], inventory: Inventory, graph: Graph) -> tuple[_Follower, ...]:
+def _find_followers(drafts: Sequence[Draft], inventory: Inventory) -> tuple[_Follower, ...]:
     """Return the tags that have a subject; those whose subject cannot be found become undecided on the way."""
     known = _known_digests(inventory)
     followers: list[_Follower] = []
     for draft in drafts:
         if not draft.removable:
             continue
-        if draft.derived is None:
-            found = _ordinary_subjects(draft, graph, known, inventory.missing)
-        else:
-            found = _derived_subject(draft, draft.derived, known)
+        named = () if draft.derived is None else _named_subject(draft, draft.derived, known)
+        found = dict.fromkeys((*named, *_own_subject(draft, inventory, known)))
         if found:
-            followers.append(_Follower(draft=draft, subjects=found))
+            followers.append(_Follower(draft=draft, subjects=tuple(found)))
     return tuple(followers)
 
 
-def _derived_subject(draft: Draft, derived: Derived | Ambiguous, known: frozenset[Digest]) -> tuple[Digest, ...]:
+def _named_subject(draft: Draft, derived: Derived | Ambiguous, known: frozenset[Digest]) -> tuple[Digest, ...]:
     subject = derived.subject if isinstance(derived, Derived) else resolve_cut(derived, known)
     if subject is None:
         why = derived.why if isinstance(derived, Ambiguous) else ""
@@ -91,18 +91,20 @@ def _derived_subject(draft: Draft, derived: Derived | Ambiguous, known: frozense
     return (subject,)
 
 
-def _ordinary_subjects(
-    draft: Draft, graph: Graph, known: frozenset[Digest], missing: frozenset[Digest]
-) -> tuple[Digest, ...]:
-    if draft.tag.digest is None:
+def _own_subject(draft: Draft, inventory: Inventory, known: frozenset[Digest]) -> tuple[Digest, ...]:
+    """Return the subject that the tag's own manifest names, which is what makes it a referrer.
+
+    A listing of referrers only repeats that, and may itself be unreadable; a tag whose manifest was not read stays.
+    """
+    manifest = inventory.manifests.get(draft.tag.digest) if draft.tag.digest is not None else None
+    if not isinstance(manifest, Manifest) or manifest.subject is None:
         return ()
-    found: list[Digest] = []
-    for subject in sorted(graph.subjects_of(draft.tag.digest)):
-        if subject in known:
-            found.append(subject)
-        elif subject not in missing:
-            draft.undecided.append(SubjectUnknown(why=f"its subject {subject.short} was not found in this repository"))
-    return tuple(found)
+    subject = manifest.subject.digest
+    if subject in known:
+        return (subject,)
+    if subject not in inventory.missing:
+        draft.undecided.append(SubjectUnknown(why=f"its subject {subject.short} was not found in this repository"))
+    return ()
 
 
 def _known_digests(inventory: Inventory) -> frozenset[Digest]:
@@ -137,10 +139,10 @@ def _keep_untouched(followers: Sequence[_Follower], going: frozenset[Digest]) ->
     """Keep what would go although nothing removes its subject: one that is there without a tag stays there."""
     changed = False
     for follower in followers:
-        for subject in follower.subjects:
-            if not _stays(follower.draft) and subject not in going:
-                follower.draft.keep.append(FollowsSubject(subject=subject))
-                changed = True
+        untouched = [subject for subject in follower.subjects if subject not in going]
+        if untouched and not _stays(follower.draft):
+            follower.draft.keep.extend(FollowsSubject(subject=subject) for subject in untouched)
+            changed = True
     return changed
 
 

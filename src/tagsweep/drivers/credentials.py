@@ -139,7 +139,9 @@ def _repair(path: Path) -> str:
 
 
 def _mapping(document: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:
-    value = document.get(key) or {}
+    value = document.get(key)
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise ConfigurationError(f"{key} in the credentials file {path} is not an object", remedy=_repair(path))
     return value

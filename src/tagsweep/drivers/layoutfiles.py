@@ -54,7 +54,8 @@ class LayoutFiles:
             data = place.read_bytes()
         try:
             document = json.loads(data)
-            for entry in document.setdefault("manifests", []):
+            # Adding to a list refuses everything that is none, such as an empty object, which would read as "no tags".
+            for entry in [] + document["manifests"]:
                 Digest.parse(entry["digest"])
         except (ValueError, TypeError, KeyError, AttributeError, InvalidReference) as error:
             raise ProtocolViolation(
@@ -78,24 +79,22 @@ class LayoutFiles:
                 return None
         if len(data) > max_bytes:
             raise ProtocolViolation(f"{place} is larger than the {max_bytes} bytes that were expected")
-        if digest.algorithm not in hashlib.algorithms_guaranteed:
-            raise ProtocolViolation(f"{place}: the digest algorithm {digest.algorithm} is not known")
-        if hashlib.new(digest.algorithm, data).hexdigest() != digest.hex:
-            raise ProtocolViolation(
-                f"{place}: its bytes do not have the digest that it is named after", remedy="take it from a good copy"
-            )
+        _check(place, digest, data)
         return data
 
     def json_files(self, *, max_bytes: int) -> Iterator[Path]:
         """Yield the blobs that may be JSON objects: small enough, and beginning with a brace."""
         with _told(self.directory):
             for place in (self.directory / "blobs").glob("*/*"):
+                if place.name.startswith(".") or place.stat().st_size > max_bytes:
+                    continue  # a file that is just being written, or a layer
                 with place.open("rb") as stream:
-                    if stream.read(1) == b"{" and place.stat().st_size <= max_bytes:
+                    if stream.read(1) == b"{":
                         yield place
 
     def store(self, digest: Digest, data: bytes) -> None:
-        """Write a blob, at once and durably."""
+        """Write a blob, at once and durably; ProtocolViolation if the digest is not that of its bytes."""
+        _check(self.path(digest), digest, data)
         with _told(self.path(digest)):
             self.path(digest).parent.mkdir(parents=True, exist_ok=True)
         _replace(self.path(digest), data)
@@ -131,6 +130,15 @@ class LayoutFiles:
                     f"{self.directory} is being changed by another process", remedy="try again when it has ended"
                 )
             clock.sleep(_PAUSE)
+
+
+def _check(place: Path, digest: Digest, data: bytes) -> None:
+    if digest.algorithm not in hashlib.algorithms_guaranteed:
+        raise ProtocolViolation(f"{place}: the digest algorithm {digest.algorithm} is not known")
+    if hashlib.new(digest.algorithm, data).hexdigest() != digest.hex:
+        raise ProtocolViolation(
+            f"{place}: the bytes do not have the digest that names them", remedy="take them from a good copy"
+        )
 
 
 def _replace(place: Path, data: bytes) -> None:

@@ -96,9 +96,20 @@ class OciLayoutDriver:
         yield from sorted(entry.parent.name for entry in self._root.glob("*/oci-layout"))
 
     def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
-        """Return the entries of index.json that are tags, each with its digest."""
-        entries = self._layout(repository).index()["manifests"]
-        tags = {name: digest for name, digest in map(_named, entries) if name is not None and is_tag(name)}
+        """Return the entries of index.json that are tags, each with its digest.
+
+        Raises ProtocolViolation where a tag stands on two digests: nobody could say which of them it keeps.
+        """
+        layout = self._layout(repository)
+        tags: dict[str, Digest] = {}
+        for name, digest in map(_named, layout.index()["manifests"]):
+            if name is None or not is_tag(name):
+                continue
+            if tags.setdefault(name, digest) != digest:
+                raise ProtocolViolation(
+                    f"{layout.directory / 'index.json'} has the tag {name!r} on two digests",
+                    remedy="give each of the two entries a name of its own",
+                )
         return tuple(ListedTag(name=name, digest=digest) for name, digest in tags.items())
 
     def resolve_tag(self, repository: str, tag: str) -> Digest | None:

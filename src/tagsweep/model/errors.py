@@ -18,6 +18,7 @@ TagsweepError
 ├── Refused (4)                a guard or missing evidence stopped the plan
 ├── PlanError (5)              stale, tampered, used or of another format
 ├── StateError (6)             journal, ledger or snapshots cannot be written or read
+│   └── Malformed              what is on disk is not in the form it was written in; its store says which file
 └── DamageFound (7)            verification found something kept that no longer works
 
 Programs act on the class and its ``exit_code``, never on the words. Every message names the place and the remedy.
@@ -125,6 +126,10 @@ class StateError(TagsweepError):
     """What must be on disk cannot be written or read."""
 
     exit_code = 6
+
+
+class Malformed(StateError):
+    """Data that is no value of the wanted type. Each store turns it into the error that names its file."""
 
 
 class DamageFound(TagsweepError):

@@ -120,12 +120,12 @@ def parse_manifest(data: bytes, *, media_type: str, digest: Digest) -> Manifest 
     try:
         document = json.loads(data)
         if not isinstance(document, dict):
-            return _unreadable(digest, "it is not a JSON object", media_type, data)
+            return _unreadable(digest, "not a JSON object", media_type, data)
         return _from_document(document, media_type=media_type, digest=digest, size=len(data))
     except (ValueError, RecursionError) as error:
-        return _unreadable(digest, f"it is not JSON ({error})", media_type, data)
+        return _unreadable(digest, f"not JSON ({error})", media_type, data)
     except (InvalidReference, TypeError, KeyError) as error:
-        return _unreadable(digest, f"a descriptor in it is malformed ({error})", media_type, data)
+        return _unreadable(digest, f"malformed descriptor ({error})", media_type, data)
 
 
 def _unreadable(digest: Digest, why: str, media_type: str, data: bytes) -> Unreadable:
@@ -136,7 +136,7 @@ def _from_document(document: dict[str, Any], *, media_type: str, digest: Digest,
     has_children = isinstance(document.get("manifests"), list)
     has_layers = isinstance(document.get("layers"), list)
     if has_children == has_layers:
-        why = "it lists both manifests and layers" if has_children else _shapeless(document)
+        why = "both manifests and layers are listed" if has_children else _shapeless(document)
         return Unreadable(digest=digest, why=why, media_type=media_type, size=size)
     subject = document.get("subject")
     config = document.get("config")
@@ -156,8 +156,8 @@ def _from_document(document: dict[str, Any], *, media_type: str, digest: Digest,
 
 def _shapeless(document: dict[str, Any]) -> str:
     if document.get("schemaVersion") == 1:
-        return "it has Docker's old schema 1"
-    return "it lists neither manifests nor layers"
+        return "Docker's old schema 1"
+    return "neither manifests nor layers are listed"
 
 
 def _descriptor(entry: Any) -> Descriptor:

@@ -105,9 +105,10 @@ def insert(existing: str, entry: str, *, run_id: str) -> str:
         body = block[block.index(begin) :]
         return existing if stop < 0 else existing[:start] + body + existing[stop + len(close) :]
     mark = "\ufeff" if existing.startswith("\ufeff") else ""
-    if not existing.removeprefix(mark).strip():
+    text = existing.removeprefix(mark)
+    if not text.strip():
         return mark + _NEW_FILE.replace("\n", end) + f"{end}## [Unreleased]{end}{end}{block}{end}"
-    return _placed(existing, block, end)
+    return mark + _placed(text, block, end)
 
 
 def _placed(existing: str, block: str, end: str) -> str:
@@ -127,7 +128,7 @@ def _headings(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
     fence = ""
     comment = False
     for number, line in enumerate(lines):
-        text = line.strip().removeprefix("\ufeff")
+        text = line.strip()
         mark = _FENCE.match(line)
         if fence:
             if mark is not None and mark[1].startswith(fence):

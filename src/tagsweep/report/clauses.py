@@ -65,7 +65,7 @@ def clause_words(clause: KeepClause) -> str:  # noqa: PLR0911  # one return for 
             group = f" for each {quoted(per)}" if per is not None else ""
             return f"the {count(number)} newest by {origin_words(of)}{group}"
         case KeepWithin(age=age, of=of):
-            return f"not older than {duration(age)} by {origin_words(of)}"
+            return f"what is not older than {duration(age)} by {origin_words(of)}"
         case KeepEvery(period=period, count=number, of=of):
             span = period.value if number == 1 else plural(number, period.value)
             return f"the newest of each {period.value} for the last {span} by {origin_words(of)}"
@@ -74,9 +74,9 @@ def clause_words(clause: KeepClause) -> str:  # noqa: PLR0911  # one return for 
             return f"the {count(number)} highest {version.scheme.value} versions{line}"
         case KeepLabelled(key=key, value=value, annotation=annotation):
             noun = "annotation" if annotation else "label"
-            return f"{noun} {key}" + (f" = {value}" if value is not None else "")
+            return f"what has the {noun} {key}" + (f" = {value}" if value is not None else "")
         case KeepNamed(match=patterns):
-            return f"named {match_words(patterns)}"
+            return f"what matches {match_words(patterns)}"
         case KeepAll():
             return "everything that the rule matches"
         case _:

@@ -19,7 +19,7 @@ from tagsweep.report.reasons import remedy, sentence
 from tagsweep.report.results import RepositoryResult, SweepTotals, results_of, totals_of
 from tagsweep.report.timeline import timeline
 from tagsweep.report.totals import ALONE, shares_digests
-from tagsweep.report.units import age, count, duration, moment, percent, plural, size
+from tagsweep.report.units import age, count, counted, duration, moment, percent, plural, size
 from tagsweep.report.words import clean
 
 _LOOKS = {Verdict.REMOVE: "bad", Verdict.UNDECIDED: "warn", Verdict.KEEP: "good"}
@@ -221,7 +221,7 @@ def _evidence(report: SweepReport) -> Iterator[str]:
         state = '<span class="warn">partial</span>' if answer.gaps else '<span class="good">complete</span>'
         problems = [f"gap: {gap}" for gap in answer.gaps] + [f"unresolved: {text}" for text in answer.unresolved]
         more = "".join(f'<br><span class="note">{_text(problem)}</span>' for problem in problems)
-        seen = f"{count(answer.examined)} {answer.unit}"
+        seen = f"{counted(answer.examined, answer.unit)}"
         yield (
             f"<tr><th>{_text(answer.source)}</th><td>{state}, {age(answer.taken_at, plan.now)}{more}</td>"
             f'<td>{_text(seen)}</td><td class="n">{count(answer.relevant)}</td></tr>'

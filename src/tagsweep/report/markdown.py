@@ -12,7 +12,7 @@ from tagsweep.report.markdown_text import cell, code, escape, table
 from tagsweep.report.reasons import remedy
 from tagsweep.report.results import RepositoryResult, results_of, totals_of
 from tagsweep.report.totals import ALONE, forecast_of, manifests_in, shares_digests, space_of, space_words, unmatched
-from tagsweep.report.units import age, count, duration, moment, plural
+from tagsweep.report.units import age, count, counted, duration, moment, plural
 from tagsweep.report.words import short_tags
 
 _MOST_IN_COMMENT = 200
@@ -113,8 +113,8 @@ def _evidence(plan: Plan) -> Iterator[str]:
     for answer in plan.evidence:
         state = "complete" if not answer.gaps else "**partial**"
         yield (
-            f"- {escape(answer.source)}: {state}, {age(answer.taken_at, plan.now)}; {count(answer.examined)} "
-            f"{escape(answer.unit)}, {count(answer.relevant)} in these repositories"
+            f"- {escape(answer.source)}: {state}, {age(answer.taken_at, plan.now)}; "
+            f"{escape(counted(answer.examined, answer.unit))}, {count(answer.relevant)} in these repositories"
         )
         yield from (f"  - gap: {escape(gap)}" for gap in answer.gaps)
         yield from (f"  - unresolved: {escape(text)}" for text in answer.unresolved)

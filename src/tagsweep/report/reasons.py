@@ -34,7 +34,7 @@ from tagsweep.model.decision import (
 )
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.report.clauses import clause_words, origin_words
-from tagsweep.report.words import listed, quoted, sampled
+from tagsweep.report.words import listed, quoted, sampled, short_hashes
 
 _CODES: Final[dict[type[Reason], str]] = {
     NoRuleMatches: "no-rule-matches",
@@ -123,7 +123,7 @@ def _why_kept(reason: KeepReason) -> str:  # noqa: PLR0911  # one return for eac
         case Protected(reason=why):
             return f"protected by the policy: {why}"
         case InUse(source=source, where=where, reference=reference):
-            return f"in use by {source}: {where} names {reference}" + _via(reason)
+            return f"in use by {source}: {where} names {short_hashes(reference)}" + _via(reason)
         case SharesDigest(with_tags=tags):
             return f"shares the digest of {sampled(tags)}, which {_stay(tags)}"
         case ReachedBy(tags=tags):
@@ -147,7 +147,7 @@ def _why_undecided(reason: UndecidedReason) -> str:  # noqa: PLR0911  # as above
         case ManifestUnknown(why=why):
             return f"its manifest is not known: {why}"
         case UnresolvedReference(source=source, where=where, text=text):
-            return f"{source} may mean it: {where} says {text}"
+            return f"{source} may mean it: {where} says {short_hashes(text)}"
         case EvidenceMissing(source=source, why=why):
             return f"required evidence is missing: {source}: {why}"
         case SubjectUnknown(why=why):

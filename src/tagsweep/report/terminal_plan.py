@@ -21,11 +21,12 @@ from tagsweep.report.totals import (
     unmatched,
     verdicts,
 )
-from tagsweep.report.units import age, count, duration, moment, plural
+from tagsweep.report.units import age, count, counted, duration, moment, plural
 from tagsweep.report.words import listed, sampled
 
 LOOKS = {Verdict.KEEP: Style.GOOD, Verdict.UNDECIDED: Style.WARN, Verdict.REMOVE: Style.BAD}
 _LABEL = 12
+_LONG_NAME = 20
 
 
 def plan(plan: Plan, *, path: str, screen: Screen = PLAIN) -> str:
@@ -131,7 +132,7 @@ def _evidence(page: Page, plan: Plan) -> None:
     width = max((len(answer.source) for answer in plan.evidence), default=0)
     for answer in plan.evidence:
         state = Span("partial ", Style.WARN) if answer.gaps else Span("complete", Style.GOOD)
-        seen = f"{count(answer.examined)} {answer.unit}, {count(answer.relevant)} in these repositories"
+        seen = f"{counted(answer.examined, answer.unit)}, {count(answer.relevant)} in these repositories"
         page.hanging(
             (label, answer.source.ljust(width), "  ", state, "  "), f"{age(answer.taken_at, plan.now)}; {seen}"
         )
@@ -159,8 +160,17 @@ def _rules(page: Page, rules: Sequence[RuleCount]) -> None:
         else:
             words = f"matched {plural(matched, 'tag')}, kept {count(kept)}"
             sample = f": {sampled(tuple(dict.fromkeys(samples)), total=matched)}" if samples else ""
-            page.hanging((label, f"{name}  "), words + sample)
+            _named(page, label, name, words + sample)
         label = " " * _LABEL
+
+
+def _named(page: Page, label: Piece, name: str, words: str) -> None:
+    """Write what is to be said about a rule beside its name, or below it where the name is long."""
+    if len(name) <= _LONG_NAME:
+        page.hanging((label, f"{name}  "), words)
+    else:
+        page.hanging((label,), name)
+        page.hanging((" " * (_LABEL + 2),), words)
 
 
 def _summary(page: Page, plan: Plan, path: str) -> None:
@@ -177,11 +187,12 @@ def _summary(page: Page, plan: Plan, path: str) -> None:
     page.hanging((Span("steps".ljust(_LABEL), Style.TITLE),), steps)
     time = f"about {duration(forecast)} at this registry" if forecast is not None else "no forecast"
     total = f"{plural(plan.removals, 'tag')}, {plural(manifests_in(plan), 'manifest')}, {time}"
-    page.hanging((Span(_padded(path), Style.TITLE),), f"{total}; valid until {moment(plan.valid_until)}")
-
-
-def _padded(path: str) -> str:
-    return path.ljust(_LABEL) if len(path) < _LABEL else f"{path}  "
+    words = f"{total}; valid until {moment(plan.valid_until)}"
+    if len(path) < _LABEL:
+        page.hanging((Span(path.ljust(_LABEL), Style.TITLE),), words)
+    else:
+        page.line(Span(path, Style.TITLE))
+        page.hanging((" " * _LABEL,), words)
 
 
 def _next(page: Page, plan: Plan, path: str) -> None:

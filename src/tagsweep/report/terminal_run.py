@@ -28,7 +28,7 @@ _MOST_REPOSITORIES = 6
 def applied(run: RunRecord, outcomes: Iterable[Outcome], *, screen: Screen = PLAIN) -> str:
     """Return how a run ended: what went, what did not and why, and what to do next."""
     page = Page(screen)
-    page.line(Span(f"Run {run.id}", Style.TITLE), "  ", _status(run.status), f"  {_took(run)}".rstrip())
+    page.line(Span(_run(run.id, word="Run"), Style.TITLE), "  ", _status(run.status), f"  {_took(run)}".rstrip())
     page.paragraph(listed(run.repositories, most=_MOST_REPOSITORIES), indent=2)
     page.gap()
     look = Style.GOOD if run.removed_tags == run.planned_tags else Style.WARN
@@ -44,6 +44,11 @@ def applied(run: RunRecord, outcomes: Iterable[Outcome], *, screen: Screen = PLA
         page.paragraph("The run did not end. Apply the same plan again to go on where it stopped.", indent=2)
     _commands(page, (f"tagsweep verify {run.id}", f"tagsweep restore {run.id} --yes"))
     return page.text()
+
+
+def _run(run_id: str, *, word: str = "run") -> str:
+    """Return the run's name, said to be one where it does not say so itself."""
+    return run_id if run_id.startswith("run") else f"{word} {run_id}"
 
 
 def _took(run: RunRecord) -> str:
@@ -97,7 +102,7 @@ def verified(report: VerifyReport, *, screen: Screen = PLAIN) -> str:
     """Return what verification looked at and every thing that it found, damage first."""
     page = Page(screen)
     verdict = Span("all is well", Style.GOOD) if report.ok else Span(_wrong(report), Style.BAD)
-    page.line(Span(f"Verified run {report.run_id}", Style.TITLE), "  ", verdict)
+    page.line(Span(f"Verified {_run(report.run_id)}", Style.TITLE), "  ", verdict)
     looked = (
         f"{plural(report.tags, 'kept tag')}, {plural(report.manifests, 'manifest')} and {plural(report.blobs, 'blob')}"
     )

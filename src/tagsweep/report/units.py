@@ -34,6 +34,12 @@ def plural(number: int, noun: str) -> str:
     return f"{count(number)} {agree(number, noun)}"
 
 
+def counted(number: int, unit: str) -> str:
+    """Return a number of units that somebody else named in the plural: ``1 reference``, ``312 references``."""
+    one = unit.removesuffix("s") if number == 1 and " " not in unit else unit
+    return f"{count(number)} {one}"
+
+
 def agree(number: int, noun: str) -> str:
     """Return ``noun`` (or one of a few verbs and pronouns) in the form that goes with ``number``."""
     if number == 1:

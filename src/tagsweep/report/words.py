@@ -16,6 +16,7 @@ from tagsweep.report.units import count
 
 ELLIPSIS: Final = "…"
 _LONG_HEX: Final = re.compile(r"[0-9a-f]{20,}")
+_HASH: Final = re.compile(r"([0-9a-f]{12})[0-9a-f]{20,}")
 _HEX_SHOWN: Final = 7
 _ASCII: Final = str.maketrans(
     {
@@ -83,6 +84,11 @@ def short_tags(tags: Sequence[str], *, width: int = 32) -> tuple[str, ...]:
 def _clashing(short: dict[str, str]) -> list[str]:
     seen = Counter(short.values())
     return [tag for tag, form in short.items() if seen[form] > 1 and form != tag]
+
+
+def short_hashes(text: str) -> str:
+    """Return ``text`` with each digest and commit in it cut to twelve digits, which is enough to recognise one."""
+    return _HASH.sub(rf"\1{ELLIPSIS}", text)
 
 
 def listed(items: Sequence[str], *, most: int = 3, total: int | None = None) -> str:

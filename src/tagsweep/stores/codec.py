@@ -14,15 +14,12 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final, TypeVar
 
+from tagsweep.model.errors import Malformed
 from tagsweep.model.reference import Digest
 
 T = TypeVar("T")
 _KIND: Final = "kind"
 _Function = Callable[[Any], Any]
-
-
-class Malformed(Exception):
-    """Data that is no value of the wanted type; the sentence says where and why."""
 
 
 class Codec:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from tagsweep.model.errors import StateError
 
 _BUSY_SECONDS: Final = 20.0
+_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _IN_USE: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _ENVIRONMENT: Final = {
     sqlite3.SQLITE_FULL: "free some space, or choose another disk with --state DIR or TAGSWEEP_STATE",
@@ -38,10 +39,6 @@ class Schema:
     broken: str
 
 
-class Corrupt(StateError):
-    """The file is no database of this kind, or is damaged."""
-
-
 @dataclass(slots=True)
 class Database:
     """An open file. Every method may be called from many threads; they take turns."""
@@ -53,7 +50,7 @@ class Database:
 
     @classmethod
     def open(cls, path: Path, schema: Schema, *, read_only: bool = False) -> Database:
-        """Open the file, create or migrate it as needed. Raises StateError; Corrupt where the content is at fault."""
+        """Open the file, create or migrate it as needed. Raises StateError if that cannot be."""
         with errors(path, schema, "opened"):
             mode = "ro" if read_only else "rwc"
             connection = sqlite3.connect(
@@ -100,7 +97,7 @@ class Database:
         application, version = self._marks()
         fresh = version == 0 and application == 0 and not self._tables()
         if not fresh and application != self.schema.application_id:
-            raise Corrupt(f"{self.path} is not {self.schema.what}", remedy=self.schema.broken)
+            raise _foreign()
         latest = len(self.schema.migrations)
         if version > latest:
             raise StateError(
@@ -109,7 +106,7 @@ class Database:
             )
         if read_only:
             if version != latest:
-                raise Corrupt(f"{self.path} is not {self.schema.what}", remedy=self.schema.broken)
+                raise _foreign()
             return
         for pragma in self.schema.pragmas:
             self.connection.execute(f"PRAGMA {pragma}")
@@ -121,7 +118,7 @@ class Database:
         return application, self.connection.execute("PRAGMA user_version").fetchone()[0]
 
     def _tables(self) -> int:
-        return int(self.connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+        return int(self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
 
     def _migrate(self) -> None:
         """Bring the tables to the latest version, each step as a whole; another process may be doing the same."""
@@ -136,7 +133,7 @@ class Database:
 
 @contextlib.contextmanager
 def errors(path: Path, schema: Schema, doing: str) -> Iterator[None]:
-    """Turn SQLite's errors into StateErrors that name the path; Corrupt where the file's content is at fault."""
+    """Turn SQLite's errors into StateErrors that name the path."""
     try:
         yield
     except sqlite3.Error as error:
@@ -145,10 +142,26 @@ def errors(path: Path, schema: Schema, doing: str) -> Iterator[None]:
         raise StateError(f"{path} cannot be {doing}: {error.strerror}") from error
 
 
+def is_damaged(error: StateError) -> bool:
+    """Tell whether the content of the file is at fault: it is damaged, or is no database of this kind."""
+    return isinstance(error.__cause__, sqlite3.Error) and _code(error.__cause__) in _DAMAGED
+
+
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF  # the low byte is the kind, the rest its details
+
+
+def _foreign() -> sqlite3.DatabaseError:
+    """Return the error that SQLite itself gives for a file that is no database, for one that is not ours."""
+    error = sqlite3.DatabaseError("the database has another kind")
+    error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+    return error
+
+
 def _state_error(path: Path, schema: Schema, doing: str, error: sqlite3.Error) -> StateError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest its details
-    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        return Corrupt(f"{path} is damaged, or is not {schema.what}", remedy=schema.broken)
+    code = _code(error)
+    if code in _DAMAGED:
+        return StateError(f"{path} is damaged, or is not {schema.what}", remedy=schema.broken)
     if code in _IN_USE:
         return StateError(f"{path} is in use by another tagsweep", remedy="wait until it has ended; then try again")
     return StateError(f"{path} cannot be {doing}: {error}", remedy=_ENVIRONMENT.get(code, ""))

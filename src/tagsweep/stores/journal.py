@@ -20,11 +20,11 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from tagsweep.model.errors import StateError
+from tagsweep.model.errors import Malformed, StateError
 from tagsweep.model.reference import Repository
 from tagsweep.model.run import Outcome, OutcomeKind
 from tagsweep.stores import durable
-from tagsweep.stores.codec import Malformed, instant_text, parse_instant
+from tagsweep.stores.codec import instant_text, parse_instant
 
 VERSION: Final = 1
 StepName = tuple[Repository, str]
@@ -127,6 +127,7 @@ class Journal:
     def flush(self) -> None:
         """Return when everything noted is on disk."""
         with self._changed:
+            self._check()
             ticket = self._written
         self._sync(ticket)
 

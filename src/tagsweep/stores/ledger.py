@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from tagsweep.model.errors import InvalidReference, PlanError, StateError
+from tagsweep.model.errors import InvalidReference, Malformed, PlanError, StateError
 from tagsweep.model.reference import Digest, Repository
 from tagsweep.model.run import CountPoint, RunRecord
-from tagsweep.stores.codec import Codec, Malformed
+from tagsweep.stores.codec import Codec
 from tagsweep.stores.database import Database, Schema
 
 if TYPE_CHECKING:
@@ -32,26 +32,26 @@ _SCHEMA: Final = Schema(
         """
         CREATE TABLE repositories (
             id INTEGER PRIMARY KEY, registry TEXT NOT NULL, path TEXT NOT NULL, UNIQUE (registry, path)
-        ) STRICT;
+        );
         CREATE TABLE sightings (
             repository INTEGER NOT NULL REFERENCES repositories, tag TEXT NOT NULL, digest TEXT,
             first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, PRIMARY KEY (repository, tag)
-        ) STRICT, WITHOUT ROWID;
+        ) WITHOUT ROWID;
         CREATE TABLE earlier_sightings (
             repository INTEGER NOT NULL REFERENCES repositories, tag TEXT NOT NULL, digest TEXT NOT NULL,
             first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL
-        ) STRICT;
+        );
         CREATE TABLE counts (
             repository INTEGER NOT NULL REFERENCES repositories, at INTEGER NOT NULL, class TEXT NOT NULL,
             origin TEXT NOT NULL, tags INTEGER NOT NULL, PRIMARY KEY (repository, at, class, origin)
-        ) STRICT, WITHOUT ROWID;
+        ) WITHOUT ROWID;
         CREATE TABLE plans (
             id TEXT PRIMARY KEY, seal TEXT NOT NULL, made_at INTEGER NOT NULL, run TEXT
-        ) STRICT, WITHOUT ROWID;
+        ) WITHOUT ROWID;
         CREATE TABLE runs (
             id TEXT PRIMARY KEY, started_at INTEGER NOT NULL, record TEXT NOT NULL
-        ) STRICT, WITHOUT ROWID;
-        CREATE TABLE calibrations (registry TEXT PRIMARY KEY, at INTEGER NOT NULL, coefficients TEXT NOT NULL) STRICT
+        ) WITHOUT ROWID;
+        CREATE TABLE calibrations (registry TEXT PRIMARY KEY, at INTEGER NOT NULL, coefficients TEXT NOT NULL)
         """,
     ),
 )

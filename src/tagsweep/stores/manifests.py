@@ -14,11 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from tagsweep.model.errors import Malformed, StateError
 from tagsweep.model.manifest import RawManifest
 from tagsweep.model.reference import Digest
 from tagsweep.stores import durable
-from tagsweep.stores.codec import Codec, Malformed
-from tagsweep.stores.database import Corrupt, Database, Schema
+from tagsweep.stores.codec import Codec
+from tagsweep.stores.database import Database, Schema, is_damaged
 from tagsweep.stores.hashing import fits
 
 _SCHEMA: Final = Schema(
@@ -28,8 +29,8 @@ _SCHEMA: Final = Schema(
     broken="delete the file: everything in it is fetched again",
     migrations=(
         """
-        CREATE TABLE manifests (digest TEXT PRIMARY KEY, media_type TEXT NOT NULL, data BLOB NOT NULL) STRICT;
-        CREATE TABLE configs (digest TEXT PRIMARY KEY, facts TEXT NOT NULL) STRICT
+        CREATE TABLE manifests (digest TEXT PRIMARY KEY, media_type TEXT NOT NULL, data BLOB NOT NULL);
+        CREATE TABLE configs (digest TEXT PRIMARY KEY, facts TEXT NOT NULL)
         """,
     ),
 )
@@ -57,7 +58,9 @@ class ManifestCache:
         """Open or create the cache; a damaged file is replaced by an empty one. Raises StateError if that fails."""
         try:
             return cls(Database.open(path, _SCHEMA))
-        except Corrupt:
+        except StateError as error:
+            if not is_damaged(error):
+                raise
             with durable.mapped(path, "replaced"):
                 for name in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
                     name.unlink(missing_ok=True)

@@ -13,9 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from tagsweep.model import decision, plan, policy
-from tagsweep.model.errors import InvalidReference, PlanError
+from tagsweep.model.errors import InvalidReference, Malformed, PlanError
 from tagsweep.model.plan import Plan
-from tagsweep.stores.codec import Codec, Malformed
+from tagsweep.stores.codec import Codec
 
 FORMAT: Final = "tagsweep-plan"
 VERSION: Final = 1

@@ -25,16 +25,16 @@ from tagsweep.stores.hashing import fits
 _TABLES: Final = """
     CREATE TABLE repositories (
         id INTEGER PRIMARY KEY, registry TEXT NOT NULL, path TEXT NOT NULL, UNIQUE (registry, path)
-    ) STRICT;
-    CREATE TABLE manifests (digest TEXT PRIMARY KEY, media_type TEXT NOT NULL, data BLOB NOT NULL) STRICT;
+    );
+    CREATE TABLE manifests (digest TEXT PRIMARY KEY, media_type TEXT NOT NULL, data BLOB NOT NULL);
     CREATE TABLE members (
         repository INTEGER NOT NULL REFERENCES repositories, digest TEXT NOT NULL REFERENCES manifests,
         PRIMARY KEY (repository, digest)
-    ) STRICT, WITHOUT ROWID;
+    ) WITHOUT ROWID;
     CREATE TABLE tags (
         repository INTEGER NOT NULL REFERENCES repositories, tag TEXT NOT NULL, digest TEXT NOT NULL,
         PRIMARY KEY (repository, tag)
-    ) STRICT, WITHOUT ROWID
+    ) WITHOUT ROWID
 """
 _SCHEMA: Final = Schema(
     what="a snapshot of tagsweep",

@@ -155,6 +155,13 @@ def test_a_tag_whose_subject_was_never_seen_is_undecided() -> None:
     assert got["sha-2"].verdict is Verdict.REMOVE
 
 
+def test_a_derived_tag_also_follows_the_subject_of_its_manifest() -> None:
+    """A derived tag whose manifest names another subject than its name does stays while either of them stays."""
+    odd = of("sha-1")
+    found = inventory([tag("v1"), tag("sha-1"), tag(odd)], [image(odd, subject="v1")])
+    assert decide_all(found)[odd].reasons == (FollowsSubject(subject=digest("v1")),)
+
+
 def test_the_subject_of_something_used_stays_with_its_other_referrers() -> None:
     """A used attestation needs its subject, so the signature of that subject stays too."""
     found = inventory(
@@ -199,8 +206,6 @@ def test_something_unreadable_that_stays_may_need_any_signature(state: Unreadabl
     """Law 2: while a manifest that stays cannot be read in full, it may contain any subject, so no signature goes."""
     tags = [tag("v1"), tag("sha-1"), tag(of("sha-1")), tag("sha-2")]
     found = inventory(tags, [state, image("sha-2", subject="sha-1")])
-        [tag("v1"), tag("sha-1"), tag(of("sha-1")), tag("sha-2")], [state, image("sha-2", subject="sha-1")]
-    )
     got = decide_all(found)
     assert got["sha-1"].verdict is Verdict.REMOVE
     for name in (of("sha-1"), "sha-2"):

@@ -177,6 +177,17 @@ def test_a_turned_tag_keeps_what_it_reaches_in_turn() -> None:
     )
 
 
+def test_a_tag_turns_because_of_one_that_turned_after_it_was_looked_at() -> None:
+    """Law 4: the fixpoint does not depend on the order of the tags."""
+    registry = SimulatedRegistry()
+    outside = registry.image("outside")
+    child = registry.image("child", tags=("first",))
+    registry.index("sbom", (child,), tags=("second",), subject=outside)
+    made = plan(registry, ["first", "second"])
+    assert verdict(made, "second") == (Verdict.KEEP, (FollowsSubject(subject=outside),))
+    assert verdict(made, "first") == (Verdict.KEEP, (ReachedBy(digest=child, tags=("second",)),))
+
+
 def test_a_used_untagged_digest_holds_everything_that_it_reaches() -> None:
     """Law 3: what runs by digest keeps its children and whatever tags are on them."""
     registry = SimulatedRegistry()
@@ -306,6 +317,17 @@ def test_no_manifest_is_deleted_while_a_tag_is_unresolved() -> None:
     assert made.steps == ()
     assert verdict(made, "build")[0] is Verdict.UNDECIDED
     assert made.keeps == {"build": digest_of("image")}
+
+
+def test_a_tag_that_the_registry_denies_blocks_nothing() -> None:
+    """A broken tag names nothing, so no deletion can take it along; it stays all the same."""
+    registry = SimulatedRegistry()
+    build = registry.image("image", tags=("build",))
+    registry.image("broken", tags=("broken",))
+    tags = tuple(replace(t, digest=None, absent=True) if t.name == "broken" else t for t in registry.inventory().tags)
+    made = plan(registry, ["build", "broken"], inventory=replace(registry.inventory(), tags=tags))
+    assert deleted(made) == [build]
+    assert verdict(made, "broken")[0] is Verdict.UNDECIDED
 
 
 def test_an_unread_index_that_a_kept_signature_signs_blocks_deletions_unless_it_is_absent() -> None:

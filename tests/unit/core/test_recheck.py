@@ -50,6 +50,14 @@ def test_a_new_tag_on_a_planned_digest_blocks_it_and_everything_below() -> None:
     assert stopped(registry, made) == {key("first"), key("own"), key("common"), key("sbom")}
 
 
+def test_a_referrer_that_only_the_plan_knows_is_blocked_with_its_subject() -> None:
+    """What comes after a blocked step is blocked, even if nothing that was read again leads there."""
+    registry, made = planned()
+    registry.tags["2.0"] = digest_of("second")
+    del registry.manifests[digest_of("sbom")]
+    assert stopped(registry, made) == {key("second"), key("common"), key("sbom")}
+
+
 def test_a_moved_tag_blocks_what_it_now_reaches() -> None:
     """A kept tag that was moved to a new index with a planned child keeps that child."""
     registry, made = planned()

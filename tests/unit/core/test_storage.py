@@ -51,6 +51,16 @@ def test_an_unreadable_manifest_that_stays_keeps_every_blob() -> None:
     assert (found.before, found.reclaimable, found.complete) == (IMAGE + BASE + 9, 100, False)
 
 
+def test_layers_that_the_registry_does_not_hold_are_not_counted() -> None:
+    """A Windows base layer is served by its vendor."""
+    registry = SimulatedRegistry()
+    one = registry.image("one")
+    base, own = registry.manifests[one].layers
+    foreign = replace(base, media_type="application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
+    registry.manifests[one] = replace(registry.manifests[one], layers=(foreign, own))
+    assert space(registry.manifests, kept=[one], removed=[]).before == IMAGE
+
+
 def test_an_unknown_size_makes_the_figure_incomplete() -> None:
     """A blob without a size is not guessed."""
     registry = SimulatedRegistry()

@@ -1,4 +1,4 @@
-"""The fake registry itself: what it stores, logs, lets go wrong and collects, asked with the plainest client there is."""
+"""The fake registry itself: what it stores, logs, lets go wrong and collects, asked with the plainest client."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 from dataclasses import replace
+from typing import Self
 
 import pytest
 
@@ -28,7 +29,7 @@ class Client:
     def __init__(self, registry: FakeRegistry) -> None:
         self._connection = http.client.HTTPConnection(registry.host, timeout=10)
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 
@@ -223,7 +224,7 @@ def test_collection_of_untagged_manifests_spares_what_tags_reach() -> None:
 
 
 def test_deleting_a_digest_may_leave_the_tags() -> None:
-    """crane's registry keeps a tag alive whose digest was deleted."""
+    """A tag outlives its digest on crane's registry: it keeps a tag alive whose digest was deleted."""
     with FakeRegistry(CRANE) as registry, Client(registry) as client:
         registry.push("team/app", OTHER, "v1")
         assert client.ask("DELETE", f"{MANIFESTS}/{OTHER.top}")[0] == 202
@@ -231,10 +232,20 @@ def test_deleting_a_digest_may_leave_the_tags() -> None:
         assert client.ask("HEAD", f"{MANIFESTS}/v1")[0] == 200
 
 
-@pytest.mark.parametrize("switch", ["child_delete", "tagged_delete", "read_only"])
-def test_a_refusal_leaves_everything(switch: str) -> None:
+DENIED = Refusal(status=409, code="DENIED")
+
+
+@pytest.mark.parametrize(
+    "dialect",
+    [
+        replace(OCI, name="protects children", child_delete=DENIED),
+        replace(OCI, name="protects what is tagged", tagged_delete=DENIED),
+        replace(OCI, name="read only", read_only=DENIED),
+    ],
+    ids=lambda dialect: dialect.name,
+)
+def test_a_refusal_leaves_everything(dialect: Dialect) -> None:
     """What a dialect protects stays, and the refusal is the one that the dialect names."""
-    dialect = replace(OCI, **{switch: Refusal(status=409, code="DENIED")})
     with FakeRegistry(dialect) as registry, Client(registry) as client:
         registry.push("team/app", IMAGE, "v1")
         registry.push(

@@ -1,4 +1,4 @@
-"""The builders make real images: digests fit bytes, the same call gives the same bytes, and shapes are those of tools."""
+"""The builders make real images: digests fit bytes, equal calls give equal bytes, and shapes are those of tools."""
 
 from __future__ import annotations
 

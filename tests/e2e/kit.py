@@ -1,0 +1,212 @@
+"""The command line as a user runs it, in a directory of its own, and policies for the registries of the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tagsweep.cli.main import main
+from tagsweep.model.reference import Digest
+from tagsweep.testing.fake import FakeRegistry
+from tagsweep.testing.tensorzero import TagList, load
+from tests.real.servers import Server, ServerKind, find, serve
+
+TENSORZERO: Final = Path(__file__).parents[1] / "data" / "tensorzero.json.gz"
+GATEWAY: Final = "tensorzero/gateway"
+SHA: Final = re.compile(r"sha-[0-9a-f]{40}")
+
+NAMING: Final = """\
+naming:
+  release: {calver: ["YYYY.0M.MICRO", "YYYY.MM.MICRO"]}
+  floating: {names: [latest]}
+  ci-build: {regex: "sha-[0-9a-f]{7,40}"}
+"""
+RULES: Final = """\
+rules:
+  - name: ci builds
+    match: {class: ci-build}
+    keep: []
+"""
+# A child must not ignore Ctrl-C because the process that started the tests does.
+_CHILD: Final = """\
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from tagsweep.cli.main import main
+main()
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a command printed and its exit code. Nothing that a user sees may be a traceback."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Everything that was printed."""
+        return self.out + self.err
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one JSON document on standard output."""
+        document = json.loads(self.out)
+        assert isinstance(document, dict)
+        assert document["schema"].startswith("tagsweep/")
+        assert isinstance(document["version"], int)
+        return document
+
+
+class Place:
+    """A user's directory: a policy, a plan, and the state of tagsweep."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.policy = directory / "tagsweep.yaml"
+        self.plan = directory / "plan.json"
+        self.state = directory / "state"
+        self.changelog = directory / "CHANGELOG.md"
+
+    def write(self, text: str) -> None:
+        """Write the policy."""
+        self.policy.write_text(text, encoding="utf-8")
+
+    def run(self, *arguments: str, expect: int | None = 0) -> Result:
+        """Run a command in this process; ``expect`` None leaves the exit code to the caller."""
+        return checked(run_here([*arguments, "--state", str(self.state)]), expect)
+
+    def make_plan(self, *options: str, expect: int | None = 0) -> Result:
+        """Run ``plan`` and write the plan file."""
+        return self.run("plan", "-c", str(self.policy), "-o", str(self.plan), *options, expect=expect)
+
+    def apply(self, *options: str, expect: int | None = 0) -> Result:
+        """Run ``apply`` with the plan file."""
+        return self.run("apply", str(self.plan), "--yes", *options, expect=expect)
+
+    def start_apply(self, **environment: str) -> subprocess.Popen[str]:
+        """Start ``apply`` as a process of its own."""
+        command = [sys.executable, "-c", _CHILD, "apply", str(self.plan), "--yes", "--state", str(self.state)]
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        )
+
+    def last_run(self) -> dict[str, Any]:
+        """Return the newest run of the history."""
+        run = self.run("history", "--json").document["runs"][0]
+        assert isinstance(run, dict)
+        return run
+
+    def outcomes(self) -> dict[str, str]:
+        """Return how each step of the newest run ended."""
+        document = self.run("history", self.last_run()["id"], "--json").document
+        return {f"{one['repository']} {one['step']}": one["kind"] for one in document["outcomes"]}
+
+    def why(self) -> dict[str, str]:
+        """Return the words with which each step of the newest run ended."""
+        document = self.run("history", self.last_run()["id"], "--json").document
+        return {one["step"]: one["why"] for one in document["outcomes"]}
+
+
+def run_here(arguments: list[str]) -> Result:
+    """Run the command line in this process, as if its output went to files."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    code = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1
+    texts = []
+    for stream in (out, err):
+        stream.seek(0)
+        texts.append(stream.read())
+    return Result(code=code, out=texts[0], err=texts[1])
+
+
+def checked(result: Result, expect: int | None) -> Result:
+    """Return the result, after a look at what holds for every command."""
+    assert "Traceback" not in result.text, result.text
+    assert expect is None or result.code == expect, f"exit code {result.code}, not {expect}:\n{result.text}"
+    return result
+
+
+def finish(process: subprocess.Popen[str], expect: int) -> Result:
+    """Wait for a process and return what it printed."""
+    out, err = process.communicate(timeout=60)
+    return checked(Result(code=process.returncode, out=out, err=err), expect)
+
+
+# --- policies -----------------------------------------------------------------------------------------------------
+def policy(target: str, *, rules: str = RULES, evidence: str = "evidence: none\n", more: str = "") -> str:
+    """Return a policy for one target: TensorZero's naming, and no build is kept."""
+    record = "record: {changelog: CHANGELOG.md}\n"
+    return f'version: 1\ntargets: ["{target}"]\n{NAMING}{rules}{evidence}{record}{more}'
+
+
+def decisions(planned: Result) -> dict[str, dict[str, Any]]:
+    """Return the decisions of all repositories of ``plan --json`` by tag."""
+    return {
+        decision["tag"]: decision
+        for repository in planned.document["repositories"]
+        for decision in repository["decisions"]
+    }
+
+
+def codes(decision: Mapping[str, Any]) -> set[str]:
+    """Return the codes of a decision's reasons."""
+    return {reason["code"] for reason in decision["reasons"]}
+
+
+def removed(planned: Result) -> set[str]:
+    """Return the tags that ``plan --json`` removes."""
+    return {tag for tag, decision in decisions(planned).items() if decision["verdict"] == "remove"}
+
+
+# --- registries ---------------------------------------------------------------------------------------------------
+@contextlib.contextmanager
+def own_server(kind: ServerKind) -> Iterator[Server]:
+    """Run a real registry that this test has for itself, or skip with the reason."""
+    if find(kind) is None:
+        reason = f"the server {kind.value!r} is not installed here; {kind.remedy}"
+        if os.environ.get("CI") == "true" and kind.obtainable:
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    with serve(kind) as server:
+        yield server
+
+
+def gateway() -> TagList:
+    """Return the tag list of tensorzero/gateway."""
+    return next(tags for tags in load(TENSORZERO) if tags.repository == GATEWAY)
+
+
+def fill(registry: FakeRegistry, tags: TagList) -> dict[str, Digest]:
+    """Push every image of the list to a fake registry; return its tags."""
+    found: dict[str, Digest] = {}
+    for built in tags.images():
+        registry.push(tags.repository, built.image, *built.tags)
+        found.update(dict.fromkeys(built.tags, built.image.top))
+    return found
+
+
+def shared_with_release(tags: Mapping[str, Digest]) -> set[str]:
+    """Return the builds that are on the digest of a tag that is no build."""
+    others = {digest for tag, digest in tags.items() if SHA.fullmatch(tag) is None}
+    return {tag for tag, digest in tags.items() if SHA.fullmatch(tag) is not None and digest in others}
