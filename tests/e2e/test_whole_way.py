@@ -1,0 +1,147 @@
+"""The TensorZero sweep from plan to restore, on real registries and on the fake one's dialects."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tagsweep.model.reference import Digest
+from tagsweep.testing.dialects import CRANE, DISTRIBUTION_2_8, DISTRIBUTION_3, Dialect
+from tagsweep.testing.fake import FakeRegistry
+from tagsweep.testing.storage_layout import StorageLayout
+from tests.e2e.kit import (
+    GATEWAY,
+    SHA,
+    Place,
+    codes,
+    decisions,
+    fill,
+    gateway,
+    own_server,
+    policy,
+    removed,
+    shared_with_release,
+)
+from tests.real.servers import Server, ServerKind
+
+
+def stored(server: Server) -> int:
+    """Return the bytes of all blobs on the disk of a real distribution."""
+    assert server.root is not None
+    return sum(path.stat().st_size for path in server.root.rglob("blobs/**/data"))
+
+
+@contextmanager
+def seeded(kind: ServerKind) -> Iterator[tuple[Server, dict[str, Digest]]]:
+    """Run a real registry that holds tensorzero/gateway, and give its tags."""
+    with own_server(kind) as server:
+        assert server.root is not None
+        layout = StorageLayout(server.root)
+        tags: dict[str, Digest] = {}
+        for built in gateway().images():
+            layout.write(GATEWAY, built.image, built.tags)
+            tags.update(dict.fromkeys(built.tags, built.image.top))
+        yield server, tags
+
+
+def present(place: Place, host: str) -> dict[str, str]:
+    """Return the tags that are there now with their digests, as ``inventory`` sees them."""
+    document = place.run("inventory", f"{host}/{GATEWAY}", "--json").document
+    return {tag["name"]: tag["digest"] for tag in document["repositories"][0]["tags"]}
+
+
+@pytest.mark.real
+def test_distribution_2_8_keeps_what_shares_a_release_and_frees_what_was_foretold(place: Place) -> None:
+    """On Debian's registry exactly the unshared builds go, all else is whole, and the disk frees the estimate."""
+    with seeded(ServerKind.DISTRIBUTION_2_8) as (server, tags):
+        shared = shared_with_release(tags)
+        builds = {tag for tag in tags if SHA.fullmatch(tag)}
+        place.write(policy(f"{server.host}/tensorzero/*"))
+        planned = place.make_plan("--sizes", "--json")
+        assert removed(planned) == builds - shared
+        assert len(shared) == 35
+        for tag in shared:
+            assert codes(decisions(planned)[tag]) == {"shares-digest"}
+        place.apply()
+        left = {tag: digest for tag, digest in tags.items() if tag not in builds - shared}
+        assert present(place, server.host) == left
+        before = stored(server)
+        assert server.config is not None
+        subprocess.run([server.program, "garbage-collect", str(server.config)], check=True, capture_output=True)
+        assert before - stored(server) == planned.document["space"]["reclaimable"]
+        place.run("verify")
+        assert present(place, server.host) == left
+
+
+@pytest.mark.real
+def test_restore_on_distribution_2_8_before_and_after_its_collection(place: Place) -> None:
+    """Before collection every tag comes back with its old digest; after it, all are told as collected, none half."""
+    with seeded(ServerKind.DISTRIBUTION_2_8) as (server, tags):
+        place.write(policy(f"{server.host}/{GATEWAY}"))
+        place.make_plan()
+        place.apply()
+        place.run("restore", place.last_run()["id"], "--yes")
+        assert present(place, server.host) == tags
+        place.make_plan()
+        place.apply()
+        left = present(place, server.host)
+        assert server.config is not None
+        subprocess.run([server.program, "garbage-collect", str(server.config)], check=True, capture_output=True)
+        restored = place.run("restore", place.last_run()["id"], "--yes", "--json", expect=3)
+        assert {outcome["kind"] for outcome in restored.document["outcomes"]} == {"collected"}
+        assert present(place, server.host) == left
+
+
+@pytest.mark.real
+def test_distribution_3_removes_every_build_and_nothing_else(place: Place) -> None:
+    """Where one tag can be removed, all builds go, releases that share their digest stay whole, and all come back."""
+    with seeded(ServerKind.DISTRIBUTION_3) as (server, tags):
+        sweep_and_restore(place, server.host, tags)
+
+
+@pytest.mark.real
+def test_crane_removes_every_build_and_nothing_else(place: Place, tmp_path: Path) -> None:
+    """The same on go-containerregistry's registry, filled by copying from a fake one with crane itself."""
+    with FakeRegistry(DISTRIBUTION_3) as source, own_server(ServerKind.CRANE) as server:
+        tags = fill(source, gateway())
+        command = [server.program, "copy", "--all-tags", f"{source.host}/{GATEWAY}", f"{server.host}/{GATEWAY}"]
+        subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+        sweep_and_restore(place, server.host, tags)
+
+
+@pytest.mark.parametrize("dialect", [DISTRIBUTION_3, CRANE], ids=lambda dialect: str(dialect.name))
+def test_a_dialect_with_single_tag_deletion_removes_every_build(place: Place, dialect: Dialect) -> None:
+    """The fake registry with those dialects behaves the same."""
+    with FakeRegistry(dialect) as registry:
+        tags = fill(registry, gateway())
+        sweep_and_restore(place, registry.host, tags)
+
+
+def test_a_registry_that_deletes_by_digest_only_is_asked_once_a_tag(place: Place) -> None:
+    """Without sizes a first plan costs at most a request a tag and a constant; a second one fetches no manifest."""
+    with FakeRegistry(DISTRIBUTION_2_8) as registry:
+        tags = fill(registry, gateway())
+        place.write(policy(f"{registry.host}/{GATEWAY}"))
+        place.make_plan()
+        assert len(registry.requests) <= len(tags) + 10
+        registry.clear_log()
+        place.make_plan()
+        assert registry.count("GET", "/manifests/") == 0
+        assert len(registry.requests) <= len(tags) + 10
+
+
+def sweep_and_restore(place: Place, host: str, tags: dict[str, Digest]) -> None:
+    """Sweep all builds, check that nothing else is gone and that everything kept is whole, and take it back."""
+    builds = {tag for tag in tags if SHA.fullmatch(tag)}
+    assert len(builds) == 107
+    place.write(policy(f"{host}/{GATEWAY}"))
+    assert removed(place.make_plan("--json")) == builds
+    place.apply()
+    assert present(place, host) == {tag: digest for tag, digest in tags.items() if tag not in builds}
+    place.run("verify")
+    place.run("restore", place.last_run()["id"], "--yes")
+    assert present(place, host) == tags
