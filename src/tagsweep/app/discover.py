@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from tagsweep.app.config_facts import read_config
+from tagsweep.core.derived import Derived, derived_from
 from tagsweep.http.pool import Pool
 from tagsweep.model.errors import (
     AuthenticationFailed,
@@ -102,6 +103,7 @@ def discover(
         _read_tags(reading, listed)
         _fetch(reading, "reading what is in use by digest", set(roots))
         _read_indexes(reading)
+        _read_subjects(reading)
         if needs.images:
             _read_images(reading)
     finally:
@@ -190,6 +192,22 @@ def _read_indexes(reading: _Reading) -> None:
     for digest in (below | set(reading.digests.values())) & reading.missing:
         why = "it is referred to, but the registry does not have it"
         reading.manifests.setdefault(digest, Unreadable(digest=digest, why=why))
+
+
+def _read_subjects(reading: _Reading) -> None:
+    """Look for what signatures and other referrers belong to, where no tag or index led there.
+
+    Whether the subject is there decides: a referrer of something that is gone must not stop everything else.
+    """
+    derived = (derived_from(tag) for tag in reading.digests)
+    subjects = {each.subject for each in derived if isinstance(each, Derived)}
+    for manifest in reading.manifests.values():
+        if isinstance(manifest, Manifest) and manifest.subject is not None:
+            subjects.add(manifest.subject.digest)
+    unseen = subjects - {child.digest for child in _children(reading)}
+    if unseen - reading.manifests.keys():
+        _fetch(reading, "looking for subjects of signatures", unseen)
+        _read_indexes(reading)
 
 
 def _read_images(reading: _Reading) -> None:

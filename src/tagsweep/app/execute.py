@@ -91,15 +91,7 @@ class Executor:
                 self.outcomes[step.key] = outcome
                 progress.advance()
                 self._stop_on_refusals(outcome, error)
-        self.samples.append((len(look.tags) + self._tags_left(), (clock.monotonic() - started) / len(steps)))
-
-    def _tags_left(self) -> int:
-        done = sum(
-            len(step.tags) if isinstance(step, DeleteManifest) else 1
-            for step in self.part.steps
-            if step.key in self.outcomes and self.outcomes[step.key].kind.absent
-        )
-        return len(self.part.removed_tags) - done
+        self.samples.append((len(look.tags), (clock.monotonic() - started) / len(steps)))
 
     # --- one step, in a worker thread -----------------------------------------------------------------------------
     def _run_step(

@@ -20,29 +20,32 @@ _IMAGE_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """The tags that the plan does not remove, each with its digest now (None: it is gone), and new manifests."""
+    """All tags, each with its digest now (None: it is gone), and what new and moved ones are on."""
 
     tags: Mapping[str, Digest | None]
     manifests: Mapping[Digest, Manifest | Unreadable]
 
 
 def look_again(part: RepositoryPlan, *, session: Session) -> Look:
-    """Read every tag that is to stay, and every tag that came since the plan, and what these now reach."""
+    """Read every tag that is there or was to stay, and what those that are new or were moved now reach.
+
+    The tags that are to go are among them: one that was pushed again may need a manifest that the plan deletes.
+    """
     driver = session.driver(part.repository)
     path = part.repository.path
-    going = frozenset(part.removed_tags)
-    names = ({tag.name for tag in driver.list_tags(path)} | part.keeps.keys()) - going
+    names = {tag.name for tag in driver.list_tags(path)} | part.keeps.keys()
+    planned = {decision.tag: decision.digest for decision in part.decisions}
 
     def resolve(name: str) -> Digest | None:
         return driver.resolve_tag(path, name)
 
-    session.progress.begin(f"{part.repository}: checking what stays", len(names))
+    session.progress.begin(f"{part.repository}: looking at the tags", len(names))
     tags: dict[str, Digest | None] = {}
     with Pool(session.settings(part.repository.registry).concurrency) as pool:
         for name, digest in pool.map_unordered(resolve, sorted(names)):
             session.progress.advance()
             tags[name] = digest
-    changed = {digest for name, digest in tags.items() if digest is not None and digest != part.keeps.get(name)}
+    changed = {digest for name, digest in tags.items() if digest is not None and digest != planned.get(name)}
     return Look(tags=tags, manifests=read_closure(part.repository, changed, session))
 
 

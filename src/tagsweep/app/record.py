@@ -94,6 +94,7 @@ def write_record(report: SweepReport, *, session: Session) -> tuple[Path, ...]:
     if path is not None:
         existing = _read(path) if path.exists() else ""
         text = changelog.insert(existing, changelog.entry(report), run_id=run)
-        durable.write_file(path, text.encode(), mode=0o644)
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+        durable.write_file(path, text.encode(), mode=mode)
         written.append(path)
     return tuple(written)

@@ -48,6 +48,7 @@ class Graph:
     def __init__(self, inventory: Inventory) -> None:
         self._manifests: Mapping[Digest, Manifest | Unreadable] = inventory.manifests
         self._missing = inventory.missing
+        self._missing = inventory.missing
         self._children: dict[Digest, tuple[Digest, ...]] = {}
         self._parents: defaultdict[Digest, set[Digest]] = defaultdict(set)
         self._subjects: defaultdict[Digest, set[Digest]] = defaultdict(set)

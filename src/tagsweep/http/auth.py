@@ -209,16 +209,17 @@ class AuthSession:
                 raise self._lacking(sorted(missing), scope, credentials)
 
     def _lacking(self, actions: list[str], scope: Scope, credentials: Credentials | None) -> RegistryError:
-        right = " and ".join(action if action != "*" else "catalog" for action in actions)
+        repository = scope.kind == "repository"
+        right = f"{' and '.join(actions)} right on {scope.name}" if repository else "right to list all repositories"
         if credentials is None:
             return PermissionDenied(
-                f"{self._place} does not grant the {right} right on {scope.name} without credentials",
+                f"{self._place} does not grant the {right} without credentials",
                 remedy=_login(self._place),
                 status=UNAUTHORIZED,
             )
         return PermissionDenied(
-            f"{self._place}: the credentials ({credentials.found_in}) lack the {right} right on {scope.name}",
-            remedy=f"use credentials that may {right} in {scope.name}",
+            f"{self._place}: the credentials ({credentials.found_in}) lack the {right}",
+            remedy="use credentials that have it" if repository else "name the repositories in targets",
             status=UNAUTHORIZED,
         )
 

@@ -72,7 +72,7 @@ def read_error(body: bytes) -> Said:
             message=excerpt(_words(first.get("message"), first.get("detail"))),
             structured=bool(first.get("code")),
         )
-    for key in ("message", "detail", "error"):
+    for key in ("message", "detail", "details", "error"):
         if isinstance(document.get(key), str):
             return Said(message=excerpt(document[key]))
     return Said(message=excerpt(body))

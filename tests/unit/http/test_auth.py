@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tagsweep.http.auth import AuthSession, Credentials
-from tagsweep.http.challenge import Scope
+from tagsweep.http.challenge import CATALOG, Scope
 from tagsweep.http.tokens import granted_by, read_token
 from tagsweep.model.errors import AuthenticationFailed, PermissionDenied, ProtocolViolation, ServerFailed
 from tagsweep.ports import Request, Response
@@ -344,3 +344,11 @@ def test_a_token_lives_as_long_as_told_within_reason(body: bytes, until: float) 
 def test_tokens_that_cannot_be_read_say_nothing(token: str) -> None:
     """An opaque token is no proof of a missing right."""
     assert granted_by(token) is None
+
+
+def test_a_catalog_that_is_shut_is_told_in_words() -> None:
+    """Whoever may not list all repositories is told to name them."""
+    registry = Registry(only_pull, scope="registry:catalog:*")
+    with pytest.raises(PermissionDenied, match="lack the right to list all repositories") as caught:
+        run(session(USER), registry, "DELETE", CATALOG)
+    assert caught.value.remedy == "name the repositories in targets"

@@ -49,6 +49,7 @@ good_bodies = [
     (body("DENIED", "no", "team/app"), "DENIED", "no (team/app)", True),
     (b'{"errors":[{"code":"NOT_FOUND","message":"gone"}]}', "NOT_FOUND", "gone", True),
     (b'{"detail":"Rate limit exceeded","error":false}', "", "Rate limit exceeded", False),
+    (b'{"details":"incorrect password"}', "", "incorrect password", False),
     (b'{"message":"no such thing"}', "", "no such thing", False),
     (b"404 page not found\n", "", "404 page not found", False),
     (b"<html><body>secret page</body></html>", "", "a web page", False),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagsweep.http.curl_errors import UNTRUSTED
+from tagsweep.http.curl_errors import TRUNCATED, UNTRUSTED
 from tagsweep.http.limit import HostLimit
 from tagsweep.http.retry import Retrier, RetryPolicy, backoff, told_pause
 from tagsweep.model.errors import RateLimited, Unreachable
@@ -150,3 +150,13 @@ def test_a_pause_beyond_patience_fails_at_once() -> None:
         bench.send("GET")
     assert "360 minutes" in caught.value.remedy
     assert bench.clock.slept == []
+
+
+def test_a_cut_answer_is_tried_once_more_only() -> None:
+    """Distribution cuts the answer for ever where a blob's file is gone, so patience would be wasted."""
+    cut = Unreachable("cut", code=TRUNCATED)
+    assert Bench(cut, 200).send("GET") == 200
+    bench = Bench(cut, cut, 200)
+    with pytest.raises(Unreachable):
+        bench.send("GET")
+    assert len(bench.script.sent) == 2
