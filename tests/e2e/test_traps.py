@@ -203,7 +203,7 @@ def test_a_rate_limit_is_waited_for_and_the_sweep_finishes(place: Place) -> None
         def limit(request: LoggedRequest) -> None:
             if request.method == "DELETE" and any(digest in request.target for digest in tags.values()):
                 registry.on_request = None
-                registry.fail_next(20, status=429, method="DELETE", headers={"Retry-After": "0"})
+                registry.fail_next(4, status=429, method="DELETE", headers={"Retry-After": "0"})
 
         registry.on_request = limit
         place.apply()
