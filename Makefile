@@ -47,7 +47,7 @@ lock: setup ## resolve requirements/*.txt anew (UPGRADE=1: take newer versions)
 	@scripts/lock.sh
 
 bench: setup ## run the benchmarks
-	@for script in bench/*.py; do echo "== $$script"; $(PYTHON_IN_VENV) "$$script" || exit 1; done
+	@for script in bench/*.py; do echo "== $$script"; PYTHONPATH=. $(PYTHON_IN_VENV) "$$script" || exit 1; done
 
 test-servers: ## fetch or build the real registries for the tests into .test-servers
 	@scripts/test_servers.sh
