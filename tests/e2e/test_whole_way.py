@@ -97,6 +97,22 @@ def test_restore_on_distribution_2_8_before_and_after_its_collection(place: Plac
 
 
 @pytest.mark.real
+def test_trap_t7_verify_finds_what_an_unsafe_collection_destroyed(place: Place) -> None:
+    """T7: doctor warns of -m on 2.x; where an operator used it all the same, verify says what is broken (exit 7)."""
+    with seeded(ServerKind.DISTRIBUTION_2_8) as (server, _):
+        place.write(policy(f"{server.host}/{GATEWAY}"))
+        assert "Never use -m" in " ".join(place.run("doctor", "-c", str(place.policy)).out.split())
+        place.make_plan()
+        place.apply()
+        place.run("verify")
+        assert server.config is not None
+        subprocess.run([server.program, "garbage-collect", "-m", str(server.config)], check=True, capture_output=True)
+        damaged = place.run("verify", "--json", expect=7)
+        assert len(damaged.document["damage"]) > 0
+        assert place.last_run()["status"] == "damaged"
+
+
+@pytest.mark.real
 def test_distribution_3_removes_every_build_and_nothing_else(place: Place) -> None:
     """Where one tag can be removed, all builds go, releases that share their digest stay whole, and all come back."""
     with seeded(ServerKind.DISTRIBUTION_3) as (server, tags):
