@@ -48,7 +48,7 @@ def command(*, plan: Path, yes: bool, state: Path | None, as_json: bool) -> None
             click.echo(terminal_run.verified(report.verification, screen=screen()))
         for repository, space in report.space.items():
             if space.reclaimable:
-                click.echo(f"frees {space_words(space)} in {repository}, after the registry's own collection")
+                click.echo(f"frees {space_words(space)} after the registry's own collection\n  {repository}")
         click.echo("written")
         for path in swept.written:
             click.echo(f"  {path}")
