@@ -20,9 +20,10 @@ from tagsweep.drivers.oci_answers import (
     digest_header,
     digest_of,
     expect,
+    is_a_registrys,
     names_in,
     raw_manifest,
-    speaks_json,
+    tags_in,
     unclear,
     verified,
 )
@@ -182,7 +183,7 @@ class OciDriver:
             return expect(response, _OK, place=self._place, doing=doing)
 
         def read(response: Response) -> tuple[str, ...]:
-            return names_in(response, "tags", place=self._place, doing=doing)
+            return tags_in(response, place=self._place, doing=doing)
 
         url = f"{self._client.base_url}{_path(repository)}/tags/list"
         return tuple(ListedTag(name=name) for name in listing(fetch, url, read, place=self._place))
@@ -210,7 +211,7 @@ class OciDriver:
             if digest is not None:
                 return digest
         elif response.status == NOT_FOUND:
-            if speaks_json(response):
+            if is_a_registrys(response):
                 return None
         elif response.status not in _NO_HEAD:
             raise failure(response, place=self._place, doing=doing)
@@ -258,10 +259,16 @@ class OciDriver:
     def has_blob(self, repository: str, digest: Digest) -> bool:
         """Tell whether the blob answers in this repository, wherever the registry keeps its bytes."""
         path = f"{_path(repository)}/blobs/{digest}"
-        response = self._read("HEAD", path, repository, _ACCEPT_ANY)
-        if response.status == NOT_FOUND:
-            return False
         doing = f"look up the blob {digest.short} of {repository}"
+        response = self._read("HEAD", path, repository, _ACCEPT_ANY)
+        if response.status == NOT_FOUND and not is_a_registrys(response):
+            # Only a body can tell whose 404 this is; where there is none, the error of a registry is small.
+            response = self._read("GET", path, repository, _ACCEPT_ANY)
+        # Storage that the registry redirects to does not speak its language; its 404 means that the bytes are gone.
+        if response.status == NOT_FOUND and (is_a_registrys(response) or not self._client.is_home(response.url)):
+            return False
+        if certainly_absent(response, place=self._place, doing=doing):
+            return False
         expect(response, _OK, place=self._place, doing=doing)
         return True
 

@@ -6,13 +6,14 @@ import hashlib
 import json
 from typing import Any, Final
 
-from tagsweep.http.failures import Said, failure, read_error
+from tagsweep.http.failures import REFUSALS, Said, failure, read_error
 from tagsweep.model.errors import InvalidReference, ProtocolViolation
 from tagsweep.model.manifest import MANIFEST_TYPES, RawManifest
-from tagsweep.model.reference import Digest
+from tagsweep.model.reference import Digest, is_tag
 from tagsweep.ports import Response
 
 NOT_FOUND: Final = 404
+_NOT_ABOUT_THE_THING: Final = REFUSALS | {"UNSUPPORTED", "TOOMANYREQUESTS"}
 _NEGOTIATION: Final = "accept header does not support"
 _HASHES: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 _VAGUE_TYPES: Final = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
@@ -22,11 +23,14 @@ def certainly_absent(response: Response, *, place: str, doing: str) -> bool:
     """Tell whether this 404 says that the thing does not exist; False for every other status.
 
     Raises ProtocolViolation for a 404 that does not prove it: distribution 2.x answers one when the Accept header
-    lacks a type, and a proxy or a web page answers one for whatever it does not know.
+    lacks a type, and a proxy or a web page answers one for whatever it does not know. Raises PermissionDenied or
+    Unsupported for a 404 whose code says that the thing may not be seen or the request is not served.
     """
     if response.status != NOT_FOUND:
         return False
     said = read_error(response.body)
+    if said.code in _NOT_ABOUT_THE_THING:
+        raise failure(response, place=place, doing=doing)
     if said.structured and _NEGOTIATION not in said.message.lower():
         return True
     raise unclear(response, said, place=place, doing=doing)
@@ -43,9 +47,13 @@ def unclear(response: Response, said: Said, *, place: str, doing: str) -> Protoc
     )
 
 
-def speaks_json(response: Response) -> bool:
-    """Tell whether the answer claims to be JSON: a registry's own 404 to a HEAD does, a web server's does not."""
-    return "json" in response.headers.get("content-type", "")
+def is_a_registrys(response: Response) -> bool:
+    """Tell whether an answer without a body is surely a registry's own: it is JSON and names the registry's API.
+
+    A web server's 404 is no JSON; an API gateway's may be, but it does not name the API.
+    """
+    headers = response.headers
+    return "json" in headers.get("content-type", "") and "docker-distribution-api-version" in headers
 
 
 def digest_header(response: Response, *, place: str) -> Digest | None:
@@ -117,6 +125,15 @@ def names_in(response: Response, key: str, *, place: str, doing: str) -> tuple[s
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ProtocolViolation(f"{place}: cannot {doing}: {key} is not a list of names")
     return tuple(names)
+
+
+def tags_in(response: Response, *, place: str, doing: str) -> tuple[str, ...]:
+    """Return the tags of a 200 answer to a tag list; ProtocolViolation if a name among them is none of a tag."""
+    names = names_in(response, "tags", place=place, doing=doing)
+    for name in names:
+        if not is_tag(name):
+            raise ProtocolViolation(f"{place}: cannot {doing}: the list holds {name[:130]!r}, which is no tag")
+    return names
 
 
 def expect(response: Response, *statuses: int, place: str, doing: str) -> Response:

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-from tagsweep.http.failures import failure, read_error
+from tagsweep.http.failures import REFUSALS, failure, read_error
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import AuthenticationFailed, NotFound, PermissionDenied
 from tagsweep.model.reference import Digest
@@ -63,15 +63,15 @@ def by_deletion(delete: Callable[[], Response], *, place: str, what: str) -> Cap
             status=response.status,
             code=said.code,
         )
-    if response.status == _NOT_FOUND and said.structured:
-        return Capability(support=Support.YES, why=f"the registry answers a try to {doing} that is absent with 404")
     if response.status == _BAD_REQUEST and said.code == "DIGEST_INVALID" and what == "tag":
         return Capability(support=Support.NO, why=DIGEST_ONLY)
     if response.status in (_NOT_ALLOWED, _NOT_IMPLEMENTED) or said.code == "UNSUPPORTED":
         why = f"the registry does not let anybody {doing}, or its operator switched deletion off"
         return Capability(support=Support.NO, why=f"{why} ({_short(response)})")
-    if response.status == _FORBIDDEN:
+    if response.status == _FORBIDDEN or (response.status == _NOT_FOUND and said.code in REFUSALS):
         return Capability(support=Support.NO, why=f"the credentials lack the right to {doing} ({_short(response)})")
+    if response.status == _NOT_FOUND and said.structured:
+        return Capability(support=Support.YES, why=f"the registry answers a try to {doing} that is absent with 404")
     return Capability(support=Support.UNKNOWN, why=str(failure(response, place=place, doing=doing)))
 
 

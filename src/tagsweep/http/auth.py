@@ -28,6 +28,8 @@ _OK: Final = 200
 _MAX_TOKEN_ANSWER: Final = 1024 * 1024
 _SERVER_ERROR: Final = 500
 _TOO_MANY: Final = 429
+_REJECTIONS: Final = frozenset({400, 401, 403})
+"""What a token server says to wrong credentials; 400 is OAuth 2's (RFC 6749, section 5.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class AuthSession:
         self._lock = threading.Lock()
         self._tokens: dict[tuple[str, str, str], Token] = {}
         self._asked: dict[str, tuple[Scope, ...]] = {}
+        self._looking = threading.Lock()
         self._found: dict[str, Credentials | None] = {}
         self._bearer: Challenge | None = None
         self._basic = False
@@ -197,6 +200,13 @@ class AuthSession:
                 f"answers {response.status}",
                 status=response.status,
             )
+        if response.status not in _REJECTIONS:
+            raise ProtocolViolation(
+                f"{self._place}: what it names as its token server, {redact_url(response.url).partition('?')[0]}, "
+                f"answers {response.status}, as a token server does not",
+                remedy="check that the host is a registry's, and not a sign-in page before it",
+                status=response.status,
+            )
         if credentials is not None:
             raise self._reject(credentials, response)
         raise self._no_credentials(response)
@@ -252,9 +262,10 @@ class AuthSession:
 
     def _credentials(self, scope: Scope) -> Credentials | None:
         name = scope.name if scope.kind == "repository" else ""
-        if name not in self._found:
-            self._found[name] = self._lookup(name)
-        credentials = self._found[name]
+        with self._looking:  # a credential helper may ask the person: once, not once a thread
+            if name not in self._found:
+                self._found[name] = self._lookup(name)
+            credentials = self._found[name]
         if credentials is not None and credentials in self._rejected:
             known = self._rejected[credentials]
             raise AuthenticationFailed(str(known), remedy=known.remedy, status=known.status)

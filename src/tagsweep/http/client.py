@@ -81,11 +81,18 @@ class RegistryClient:
         """Send one request to ``path`` (from the root, or a URL of this registry) and return the final answer.
 
         ``scope`` is the right that it needs. Redirects of GET and HEAD are followed, to another origin without
-        Authorization. The answer may have any status but 401 and the redirects; errors are RegistryError.
+        Authorization. The answer may have any status but 401 and the redirects; errors are RegistryError. A URL of
+        another origin is refused: a listing that was redirected there would otherwise take Authorization along.
         """
         about = scope.name
         self._breaker.check(method, about)
         url = path if "://" in path else self.base_url + path
+        if url is path and not self.is_home(url):
+            raise ProtocolViolation(
+                f"{self.place}: {redact_url(url).partition('?')[0]} is at another host than the registry, which is not "
+                "asked in its place",
+                remedy="a proxy before the registry must pass on Host and X-Forwarded-Proto",
+            )
         request = Request(method=method, url=url, headers=headers, body=body, max_body=max_body)
         try:
             response = self._converse(request, scope)
@@ -99,6 +106,10 @@ class RegistryClient:
         if response.status in _REDIRECTS:
             response = self._follow(request, response, scope)
         return response
+
+    def is_home(self, url: str) -> bool:
+        """Tell whether ``url`` is of the registry's own origin, rather than of storage that it redirects to."""
+        return origin(url) == origin(self.base_url)
 
     def close(self) -> None:
         """Give back the connections."""
@@ -125,8 +136,7 @@ class RegistryClient:
         for _ in range(_MAX_HOPS):
             target = self._target(request, response)
             hop = Request(method=request.method, url=target, headers=request.headers, max_body=request.max_body)
-            at_home = origin(target) == origin(self.base_url)
-            response = self._converse(hop, scope) if at_home else self._retrier.send(hop)
+            response = self._converse(hop, scope) if self.is_home(target) else self._retrier.send(hop)
             if response.status not in _REDIRECTS:
                 return response
             request = hop
@@ -143,7 +153,10 @@ class RegistryClient:
                 remedy="give the registry's own host name",
                 status=response.status,
             )
-        if scheme == "https" or (scheme == "http" and (self._plain or url_is_loopback(f"{scheme}://{host}"))):
+        if scheme == "https" or (scheme == "http" and self._plain):
+            return target
+        # From this machine to this machine; a registry elsewhere has no business with what listens here.
+        if scheme == "http" and url_is_loopback(target) and url_is_loopback(self.base_url):
             return target
         raise ProtocolViolation(
             f"{self.place}: {redact_url(request.url)} is redirected to {scheme}, which is not encrypted",

@@ -23,6 +23,8 @@ from tagsweep.model.errors import (
 )
 from tagsweep.ports import Response
 
+REFUSALS: Final = frozenset({"DENIED", "UNAUTHORIZED"})
+"""Codes that tell of a missing right whatever the status: some registries hide what one may not see behind a 404."""
 _CONFLICTS: Final = frozenset({"GOOGLE_MANIFEST_DANGLING_TAG", "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE"})
 _BY_STATUS: Final[dict[int, type[RegistryError]]] = {
     401: AuthenticationFailed,
@@ -42,7 +44,7 @@ _REMEDIES: Final[dict[type[RegistryError], str]] = {
     ServerFailed: "look at the registry's own log, then run it again",
 }
 _MAX_PARSED: Final = 64 * 1024
-_BAD_REQUEST, _NOT_ALLOWED, _SERVER_ERROR = 400, 405, 500
+_BAD_REQUEST, _NOT_FOUND, _NOT_ALLOWED, _SERVER_ERROR = 400, 404, 405, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,8 @@ def _kind(status: int, said: Said) -> type[RegistryError]:
         return Conflict  # zot answers 405 DENIED for the child of an index
     if said.code == "UNSUPPORTED" and _BAD_REQUEST <= status < _SERVER_ERROR:
         return Unsupported
+    if status == _NOT_FOUND and said.code in REFUSALS:
+        return PermissionDenied
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= _SERVER_ERROR:

@@ -36,17 +36,25 @@ class HostLimit:
     @contextmanager
     def slot(self) -> Iterator[None]:
         """Wait for the end of a pause and for a free place, and hold it."""
-        self._await_pause()
-        with self._free:
-            while self._running >= self._allowed:
-                self._free.wait()
-            self._running += 1
+        while not self._take():
+            pass
         try:
             yield
         finally:
             with self._free:
                 self._running -= 1
                 self._free.notify()
+
+    def _take(self) -> bool:
+        self._await_pause()
+        with self._free:
+            while self._running >= self._allowed:
+                self._free.wait()
+            if self._paused_until > self._clock.monotonic():  # it began while this thread waited for its place
+                self._free.notify()
+                return False
+            self._running += 1
+            return True
 
     def _await_pause(self) -> None:
         while self._paused_until:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeVar
+
+from tagsweep.http.clock import wait_until
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,7 +20,10 @@ class Pool:
 
     def __init__(self, workers: int) -> None:
         self._workers = max(1, workers)
-        self._executor = ThreadPoolExecutor(max_workers=self._workers, thread_name_prefix="tagsweep")
+        self._stop = threading.Event()
+        self._executor = ThreadPoolExecutor(
+            max_workers=self._workers, thread_name_prefix="tagsweep", initializer=wait_until, initargs=(self._stop,)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -29,6 +35,7 @@ class Pool:
 
     def close(self) -> None:
         """Let the calls in flight finish and end the threads."""
+        self._stop.set()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def map_unordered(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
@@ -36,6 +43,7 @@ class Pool:
 
         At most twice as many items as there are workers are taken ahead of the consumer. On the first exception, on
         Ctrl-C and when the consumer stops, nothing more is begun, the calls in flight finish, and then it is raised.
+        A call that waits before a request (a pause that the registry asked for) does not send it any more.
         A function must not use the pool that it runs in.
         """
         ready: SimpleQueue[Future[Result]] = SimpleQueue()
@@ -60,9 +68,11 @@ class Pool:
         finally:
             self._drain(pending)
 
-    @staticmethod
-    def _drain(pending: dict[Future[Result], Item]) -> None:
+    def _drain(self, pending: dict[Future[Result], Item]) -> None:
         # A second Ctrl-C while waiting here is let through: then somebody really wants to leave.
         running = [future for future in pending if not future.cancel()]
-        for future in running:
-            future.exception()
+        if running:
+            self._stop.set()
+            for future in running:
+                future.exception()
+            self._stop.clear()

@@ -111,6 +111,7 @@ class Retrier:
         self._place = place
         self._policy = policy if policy is not None else RetryPolicy()
         self._jitter = jitter
+        self._told_lost = False
 
     def send(self, request: Request) -> Response:
         """Return the answer; after the last try whatever it was, an Unreachable included.
@@ -128,8 +129,12 @@ class Retrier:
             except Unreachable as error:
                 if last or not safe or error.code == UNTRUSTED or (error.code == TRUNCATED and attempt > 1):
                     raise
+                if attempt > 1 and not self._told_lost:  # one lost connection is no news, and one thread tells for all
+                    self._told_lost = True
+                    self._progress.note(f"{error}; trying again")
                 self._clock.sleep(self._wait(attempt))
                 continue
+            self._told_lost = False
             if response.status != _TOO_MANY and response.status not in _TEMPORARY:
                 self._limit.succeeded()
                 return response

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from typing import Any, Final
 
 from tagsweep import __version__
@@ -20,6 +21,7 @@ from tagsweep.ports import Request, Response
 USER_AGENT: Final = f"tagsweep/{__version__}"
 _SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD"})
 _MAX_HEADER_BYTES: Final = 256 * 1024
+_MAIN_THREAD: Final = threading.main_thread()
 
 
 class CurlTransport:
@@ -63,6 +65,11 @@ class CurlTransport:
         """
         if self._closed.is_set():
             raise Unreachable(f"{self._place}: the connection was given back already")
+        if threading.get_ident() == _MAIN_THREAD.ident:
+            return _aside(self._send, request)
+        return self._send(request)
+
+    def _send(self, request: Request) -> Response:
         try:
             handle = self._idle.pop()  # list operations are atomic: no lock is needed
         except IndexError:
@@ -112,6 +119,31 @@ class CurlTransport:
         if self._client_certificate is not None:
             easy.setopt(curl.SSLCERT, self._client_certificate)
             easy.setopt(curl.SSLKEY, self._client_key or self._client_certificate)
+
+
+# Python handles signals in the main thread between two instructions, and there is none while libcurl waits: Ctrl-C
+# would do nothing until the server answers, or end in a callback, where it is lost. Waiting for a thread ends at once.
+def _aside(send: Callable[[Request], Response], request: Request) -> Response:
+    """Send in another thread; on Ctrl-C a read is left behind, but the end of a change that has begun is waited for."""
+    ended: Future[Response] = Future()
+    claim = threading.Lock()  # whoever takes it first decides whether the request is sent at all
+
+    def run() -> None:
+        if not claim.acquire(blocking=False):
+            return
+        try:
+            ended.set_result(send(request))
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+            ended.set_exception(error)
+
+    try:
+        threading.Thread(target=run, name="tagsweep-request", daemon=True).start()
+        return ended.result()
+    except BaseException:
+        called_off = claim.acquire(blocking=False)
+        if not called_off and request.method not in _SAFE_TO_REPEAT:
+            wait([ended])
+        raise
 
 
 def _readable(path: str | None, place: str, option: str) -> str | None:

@@ -24,6 +24,8 @@ BASE = f"https://{HOST}"
 REPOSITORY = "team/app"
 DATA = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[]}'
 OTHER = Digest("sha256:" + "0" * 64)
+REGISTRYS = {"content-type": "application/json; charset=utf-8", "docker-distribution-api-version": "registry/2.0"}
+"""The headers by which a registry's own 404 is known where there is no body."""
 Respond = Callable[[Request], Response | Exception]
 
 
@@ -113,6 +115,31 @@ def test_null_tags_are_an_empty_list() -> None:
     assert driver(always(200, b'{"name":"team/app","tags":null}'))[0].list_tags(REPOSITORY) == ()
 
 
+@pytest.mark.parametrize("name", ["", "a/../b", "\x1b[2J", ".a", "a" * 129])
+def test_a_list_with_a_name_that_is_no_tag_is_a_violation(name: str) -> None:
+    """It could not be looked up, so what it is on could not be protected; and it is not printed as it is."""
+    with pytest.raises(errors.ProtocolViolation, match="which is no tag") as caught:
+        driver(always(200, json.dumps({"tags": ["v1", name]}).encode()))[0].list_tags(REPOSITORY)
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("link", ["/list?last=a", "https://other.example.net/list?last=a"])
+def test_a_listing_that_leads_to_another_host_gets_no_authorization_there(link: str) -> None:
+    """Neither a redirect nor the Link of the page behind it takes credentials along; the list would be incomplete."""
+
+    def respond(request: Request) -> Response:
+        if not request.url.startswith(BASE):
+            return answer(request, 200, b'{"tags":["a"]}', link=f'<{link}>; rel="next"')
+        if "Authorization" not in request.headers:
+            return answer(request, 401, www_authenticate='Basic realm="x"')
+        return answer(request, 307, location="https://other.example.net/list")
+
+    made, script = driver(respond)
+    with pytest.raises(errors.ProtocolViolation, match="at another host"):
+        made.list_tags(REPOSITORY)
+    assert [sent.url for sent in script.sent if "Authorization" in sent.headers] == [f"{BASE}/v2/team/app/tags/list"]
+
+
 bad_lists = [b"", b"[]", b"{}", b"<html>", b'{"tags":"a"}', b'{"tags":[1]}', b'{"tags":{"a":1}}']
 
 
@@ -169,10 +196,11 @@ def test_a_registry_without_the_digest_header_is_asked_for_the_bytes() -> None:
 
 
 def test_a_404_to_a_head_counts_if_it_is_a_registrys() -> None:
-    """JSON is a registry's; anything else is asked again with a body, which then must be a registry's error."""
-    made, script = driver(always(404, headers={"content-type": "application/json; charset=utf-8"}))
+    """Only one that names the API is a registry's; any other is asked for a body, which must be a registry's error."""
+    made, script = driver(always(404, headers=REGISTRYS))
     assert made.resolve_tag(REPOSITORY, "v1") is None
-    assert len(script.sent) == 1
+    assert made.has_blob(REPOSITORY, DIGEST) is False
+    assert [sent.method for sent in script.sent] == ["HEAD", "HEAD"]
     made, script = driver(by_method(404, (404, oci("MANIFEST_UNKNOWN"))))
     assert made.resolve_tag(REPOSITORY, "v1") is None
     assert [sent.method for sent in script.sent] == ["HEAD", "GET"]
@@ -185,9 +213,29 @@ bad_absences = [b"", b"404 page not found", b"<html>no</html>", b'{"message":"no
 @pytest.mark.parametrize("body", bad_absences)
 def test_a_404_that_proves_nothing_is_an_error(body: bytes) -> None:
     """Absence is concluded from a registry's own words only (law 2)."""
-    made, _ = driver(by_method(404, (404, body)))
-    for look_up in (lambda: made.resolve_tag(REPOSITORY, "v1"), lambda: made.fetch_manifest(REPOSITORY, "v1")):
+    made, _ = driver(by_method(404, (404, body), {"content-type": "application/json"}))
+    for look_up in (
+        lambda: made.resolve_tag(REPOSITORY, "v1"),
+        lambda: made.has_manifest(REPOSITORY, DIGEST),
+        lambda: made.fetch_manifest(REPOSITORY, "v1"),
+        lambda: made.has_blob(REPOSITORY, DIGEST),
+        lambda: made.fetch_blob(REPOSITORY, DIGEST, max_bytes=10),
+    ):
         with pytest.raises(errors.ProtocolViolation, match="does not say that it is absent"):
+            look_up()
+
+
+@pytest.mark.parametrize("code", ["DENIED", "UNAUTHORIZED", "UNSUPPORTED"])
+def test_a_refusal_that_comes_as_404_is_not_absence(code: str) -> None:
+    """A registry that hides what one may not see has not said that it does not exist."""
+    made, _ = driver(by_method(404, (404, oci(code))))
+    for look_up in (
+        lambda: made.resolve_tag(REPOSITORY, "v1"),
+        lambda: made.fetch_manifest(REPOSITORY, "v1"),
+        lambda: made.has_blob(REPOSITORY, DIGEST),
+        lambda: made.list_tags(REPOSITORY),
+    ):
+        with pytest.raises((errors.PermissionDenied, errors.Unsupported)):
             look_up()
 
 
@@ -278,6 +326,25 @@ def test_a_blob_is_followed_to_its_storage_and_checked() -> None:
     assert script.sent[-1].max_body == 1000
 
 
+def test_a_blob_that_its_storage_has_lost_is_gone() -> None:
+    """Storage does not answer in a registry's words, and its 404 means that the bytes are not there."""
+
+    def respond(request: Request) -> Response:
+        if request.url.startswith(BASE):
+            return answer(request, 307, location="https://storage.example.net/blob")
+        return answer(request, 404, b"<Error><Code>NoSuchKey</Code></Error>", content_type="application/xml")
+
+    made, _ = driver(respond)
+    assert made.has_blob(REPOSITORY, DIGEST) is False
+    with pytest.raises(errors.ProtocolViolation):
+        made.fetch_blob(REPOSITORY, DIGEST, max_bytes=10)
+
+
+def test_a_blob_of_a_registry_without_head_is_asked_for() -> None:
+    """Where HEAD says 404 and GET does not, the blob is there."""
+    assert driver(by_method(404, (200, DATA)))[0].has_blob(REPOSITORY, DIGEST)
+
+
 def test_a_blob_that_is_gone_is_none() -> None:
     """The registry's own 404 says so."""
     made, _ = driver(always(404, oci("BLOB_UNKNOWN")))
@@ -329,6 +396,16 @@ def test_referrers_are_read_from_every_page() -> None:
     assert [(item.digest, item.artifact_type) for item in found] == [(OTHER, "a/sig")]
 
 
+def test_referrers_at_another_host_are_refused() -> None:
+    """A foreign Link is an incomplete list, and an incomplete list of signatures is an error."""
+    made, script = driver(
+        always(200, b'{"schemaVersion":2,"manifests":[]}', {"link": "<https://evil.example.net/x>; rel=next"})
+    )
+    with pytest.raises(errors.ProtocolViolation, match="another host"):
+        made.list_referrers(REPOSITORY, DIGEST)
+    assert len(script.sent) == 1
+
+
 def test_a_registry_without_referrers_is_none_and_not_empty() -> None:
     """None means that the fallback tags must be read."""
     assert driver(always(404, b"404 page not found"))[0].list_referrers(REPOSITORY, DIGEST) is None
@@ -348,7 +425,7 @@ def probed(deletion: Respond, host: str = HOST) -> tuple[OciDriver, Script]:
 
     def respond(request: Request) -> Response | Exception:
         if state["probing"] or request.method != "DELETE":
-            return answer(request, 404, oci("MANIFEST_UNKNOWN"), content_type="application/json")
+            return answer(request, 404, oci("MANIFEST_UNKNOWN"), REGISTRYS)
         return deletion(request)
 
     made, script = driver(respond, host)
@@ -387,6 +464,8 @@ def test_deleting_what_is_gone_is_false() -> None:
 
 
 bad_deletions = [
+    (404, oci("DENIED"), errors.PermissionDenied),
+    (404, oci("UNSUPPORTED"), errors.Unsupported),
     (400, oci("DIGEST_INVALID"), errors.RegistryError),
     (403, oci("DENIED"), errors.PermissionDenied),
     (405, oci("UNSUPPORTED"), errors.Unsupported),

@@ -10,7 +10,7 @@ import pytest
 from tagsweep.model.capability import Capabilities, Support
 from tagsweep.model.errors import NotFound, ServerFailed, Unreachable
 from tagsweep.ports import Request, Response
-from tests.unit.drivers.test_oci import OTHER, REPOSITORY, driver, oci
+from tests.unit.drivers.test_oci import OTHER, REGISTRYS, REPOSITORY, driver, oci
 from tests.unit.http.helpers import Script, answer
 
 Told = tuple[int, bytes]
@@ -22,12 +22,11 @@ def probe(tag: Told, manifest: Told, referrers: Told = (404, b"404 page not foun
     """Return what a registry with these answers is found to be able to do, and what was sent to it."""
 
     def respond(request: Request) -> Response:
-        kind = {"content-type": "application/json"}
         if "/referrers/" in request.url:
-            return answer(request, *referrers, kind)
+            return answer(request, *referrers, REGISTRYS)
         if request.method == "HEAD":
-            return answer(request, 404, headers=kind)
-        return answer(request, *(manifest if "sha256:" in request.url else tag), kind)
+            return answer(request, 404, headers=REGISTRYS)
+        return answer(request, *(manifest if "sha256:" in request.url else tag), REGISTRYS)
 
     made, script = driver(respond)
     return made.probe(REPOSITORY), script
@@ -41,6 +40,8 @@ good_probes: Mapping[str, tuple[Told, Told, Support, Support]] = {
     "Harbor": ((400, oci("UNSUPPORTED")), (404, oci("NOT_FOUND")), NO, YES),
     "GHCR": ((405, oci("UNSUPPORTED")), (405, oci("UNSUPPORTED")), NO, NO),
     "read-only user": ((403, oci("DENIED")), (403, oci("DENIED")), NO, NO),
+    "refusals as 404": ((404, oci("DENIED")), (404, oci("UNAUTHORIZED")), NO, NO),
+    "unsupported as 404": ((404, oci("UNSUPPORTED")), (404, oci("UNSUPPORTED")), NO, NO),
     "method not implemented": ((501, b""), (501, b""), NO, NO),
     "proxy's page": ((404, b"<html>"), (404, b"not here"), UNKNOWN, UNKNOWN),
     "says done to everything": ((202, b""), (202, b""), UNKNOWN, UNKNOWN),
@@ -125,7 +126,7 @@ def test_a_probe_is_made_once() -> None:
     """What was found holds for the life of the driver and shows in its capabilities."""
 
     def respond(request: Request) -> Response:
-        return answer(request, 404, oci("MANIFEST_UNKNOWN"), content_type="application/json")
+        return answer(request, 404, oci("MANIFEST_UNKNOWN"), REGISTRYS)
 
     made, script = driver(respond)
     first = made.probe(REPOSITORY)
@@ -166,7 +167,7 @@ def test_a_token_without_the_delete_right_is_no() -> None:
         if request.method == "DELETE":
             challenge = 'Bearer realm="https://auth.example.com/t",scope="repository:team/app:delete"'
             return answer(request, 401, www_authenticate=challenge)
-        return answer(request, 404, oci("MANIFEST_UNKNOWN"), content_type="application/json")
+        return answer(request, 404, oci("MANIFEST_UNKNOWN"), REGISTRYS)
 
     found = driver(respond)[0].probe(REPOSITORY)
     assert (found.delete_tag.support, found.delete_manifest.support) == (NO, NO)
@@ -179,9 +180,8 @@ def test_after_a_probe_found_referrers_a_404_is_an_error() -> None:
 
     def respond(request: Request) -> Response:
         if "/referrers/" in request.url:
-            kind = {"content-type": "application/json"}
-            return answer(request, next(answers), b'{"schemaVersion":2,"manifests":[]}', kind)
-        return answer(request, 404, oci("MANIFEST_UNKNOWN"), content_type="application/json")
+            return answer(request, next(answers), b'{"schemaVersion":2,"manifests":[]}', REGISTRYS)
+        return answer(request, 404, oci("MANIFEST_UNKNOWN"), REGISTRYS)
 
     made, _ = driver(respond)
     assert made.probe(REPOSITORY).referrers.support is YES

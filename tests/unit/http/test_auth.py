@@ -261,6 +261,44 @@ def test_a_broken_token_server_is_not_taken_for_wrong_credentials() -> None:
     assert len(registry.tokens_asked) == 2
 
 
+@pytest.mark.parametrize("status", [204, 302, 404, 418])
+def test_what_is_no_token_server_does_not_reject_credentials(status: int) -> None:
+    """A redirect to a sign-in page or a wrong address says nothing about the credentials, which stay good."""
+    registry = Registry(everything)
+    auth = session(USER)
+    registry.token_status = status
+    with pytest.raises(ProtocolViolation, match=rf"answers {status}, as a token server does not"):
+        run(auth, registry)
+    registry.token_status = 200
+    assert run(auth, registry).status == 200
+
+
+def test_many_threads_look_for_credentials_once() -> None:
+    """A credential helper may ask a person: it is run once, however many threads need what it knows."""
+    barrier, second = threading.Barrier(8), threading.Event()
+    looked: list[str] = []
+
+    def look_up(repository: str) -> Credentials:
+        looked.append(repository)
+        second.wait(timeout=0.1)  # time for a second look-up to begin, if one were let in
+        return USER
+
+    auth = AuthSession(base_url=BASE, place="r", lookup=look_up, monotonic=FakeClock().monotonic)
+
+    def respond(request: Request) -> Response:
+        if "Authorization" in request.headers:
+            return answer(request, 200)
+        barrier.wait(timeout=10)
+        return answer(request, 401, www_authenticate="Basic")
+
+    threads = [threading.Thread(target=run, args=(auth, respond)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert looked == ["team/app"]
+
+
 def test_an_unknown_scheme_is_refused_in_words() -> None:
     """A sign-in page or Kerberos is not answered."""
     with pytest.raises(AuthenticationFailed, match="no way that tagsweep knows"):

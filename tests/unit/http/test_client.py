@@ -73,6 +73,8 @@ def test_a_redirect_at_home_keeps_its_authorization() -> None:
 
 bad_redirects = [
     ("GET", "http://registry.example.com/v2/"),
+    ("GET", "http://127.0.0.1:8080/"),
+    ("HEAD", "http://localhost/"),
     ("GET", "ftp://registry.example.com/"),
     ("GET", ""),
     ("DELETE", "https://registry.example.com/elsewhere"),
@@ -82,7 +84,7 @@ bad_redirects = [
 
 @pytest.mark.parametrize(("method", "location"), bad_redirects)
 def test_a_redirect_that_is_not_safe_is_refused(method: str, location: str) -> None:
-    """Down to plain http, to other protocols, and of anything that changes something: never."""
+    """Down to plain http, to what listens here, to other protocols, and of anything that changes something: never."""
     made, script = client(lambda request: answer(request, 302, location=location))
     with pytest.raises(ProtocolViolation, match="redirected"):
         made.send(method, "/v2/a", scope=READ, headers={})
@@ -97,6 +99,28 @@ def test_a_plain_registry_may_redirect_to_plain_storage() -> None:
 
     made, _ = client(respond, base="http://registry.lan", plain=True)
     assert made.send("GET", "/v2/a", scope=READ, headers={}).status == 200
+
+
+def test_a_registry_on_this_machine_may_redirect_to_this_machine() -> None:
+    """With TLS on loopback, plain storage beside it never leaves the machine."""
+
+    def respond(request: Request) -> Response:
+        return answer(request, 200) if ":9000" in request.url else answer(request, 307, location="http://[::1]:9000/x")
+
+    made, _ = client(respond, base="https://localhost:5000")
+    assert made.send("GET", "/v2/a", scope=READ, headers={}).status == 200
+
+
+@pytest.mark.parametrize(
+    "url", ["https://evil.example.net/v2/", "http://registry.example.com/", f"{BASE}:444/", "x://"]
+)
+def test_a_url_of_another_origin_is_not_asked(url: str) -> None:
+    """What a registry calls the next page cannot draw Authorization to another host."""
+    made, script = client(with_basic(lambda request: answer(request, 200)))
+    with pytest.raises(ProtocolViolation, match="at another host"):
+        made.send("GET", url, scope=READ, headers={})
+    assert script.sent == []
+    assert made.send("GET", f"{BASE}/v2/", scope=READ, headers={}).status == 200
 
 
 def test_redirects_end() -> None:

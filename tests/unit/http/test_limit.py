@@ -49,6 +49,30 @@ def test_a_pause_holds_everybody_and_halves_the_requests_at_once() -> None:
     assert limit.allowed == 4
 
 
+def test_a_pause_holds_those_who_wait_for_a_place_too() -> None:
+    """A place that comes free during a pause is taken when the pause is over."""
+    clock = FakeClock()
+    limit = HostLimit(1, clock)
+    comes = threading.Event()
+    begun: list[float] = []
+
+    def work() -> None:
+        comes.set()
+        with limit.slot():
+            begun.append(clock.passed)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    with limit.slot():
+        for thread in threads:
+            thread.start()
+        comes.wait(timeout=10)
+        limit.pause(10)
+    for thread in threads:
+        thread.join(timeout=10)
+    assert len(begun) == 3
+    assert min(begun) >= 10
+
+
 def test_good_answers_give_the_places_back() -> None:
     """After enough good answers the host is asked as hard as before, never harder."""
     limit = HostLimit(4, FakeClock())

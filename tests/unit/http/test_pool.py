@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tagsweep.http.clock import SystemClock
 from tagsweep.http.pool import Pool
+from tagsweep.model.errors import RateLimited
 
 
 def test_every_item_comes_back_once_with_its_result() -> None:
@@ -83,6 +85,30 @@ def test_ctrl_c_in_the_consumer_lets_calls_in_flight_finish() -> None:
     with Pool(4) as pool, pytest.raises(KeyboardInterrupt):
         consume(pool)
     assert len(begun) == len(finished) < 100
+
+
+def test_a_long_wait_does_not_hold_up_the_end() -> None:
+    """A call that waits for the end of a registry's pause gives up when the work is stopped, and sends nothing."""
+    waits = threading.Event()
+    ends: list[str] = []
+
+    def work(number: int) -> None:
+        if number == 0:
+            waits.wait(timeout=10)
+            raise KeyboardInterrupt
+        waits.set()
+        try:
+            SystemClock().sleep(60)
+        except RateLimited:
+            ends.append("given up")
+            raise
+        ends.append("sent")
+
+    with Pool(2) as pool:
+        with pytest.raises(KeyboardInterrupt):
+            list(pool.map_unordered(work, range(2)))
+        assert ends == ["given up"]
+        assert dict(pool.map_unordered(lambda _: SystemClock().sleep(0.001), [1])) == {1: None}
 
 
 def test_a_source_that_fails_is_raised() -> None:

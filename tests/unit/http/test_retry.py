@@ -152,6 +152,15 @@ def test_a_pause_beyond_patience_fails_at_once() -> None:
     assert bench.clock.slept == []
 
 
+def test_a_person_hears_of_a_connection_that_stays_lost() -> None:
+    """One lost connection is no news; after the second, one note says why nothing happens."""
+    bench = Bench(LOST, 200, LOST, LOST, LOST, 200)
+    assert bench.send("GET") == 200
+    assert bench.notes.notes == []
+    assert bench.send("GET") == 200
+    assert bench.notes.notes == ["the connection was lost; trying again"]
+
+
 def test_a_cut_answer_is_tried_once_more_only() -> None:
     """Distribution cuts the answer for ever where a blob's file is gone, so patience would be wasted."""
     cut = Unreachable("cut", code=TRUNCATED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from tagsweep.http.transport import USER_AGENT, CurlTransport
 from tagsweep.model.errors import ConfigurationError, ProtocolViolation, Unreachable
 from tagsweep.ports import Request
-from tests.unit.http.helpers import Reply, serve
+from tests.unit.http.helpers import Reply, Seen, serve
 
 
 @pytest.fixture
@@ -131,6 +132,27 @@ def test_silence_ends_in_a_time_out() -> None:
         with pytest.raises(Unreachable, match="in time"):
             transport.send(Request(method="GET", url=f"http://127.0.0.1:{silent.getsockname()[1]}/"))
         transport.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "PUT"])
+def test_ctrl_c_ends_a_read_at_once_and_a_change_after_its_answer(transport: CurlTransport, method: str) -> None:
+    """A silent server does not hold up Ctrl-C; but a change that is under way is not left behind."""
+    assert threading.current_thread() is threading.main_thread()
+    seen_in_main, answered = threading.Event(), threading.Event()
+
+    def respond(_: Seen) -> Reply:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        # A read is left behind, so this ends at once; for a change nobody comes before the answer.
+        seen_in_main.wait(timeout=10 if method in ("GET", "HEAD") else 0.2)
+        answered.set()
+        return Reply(200)
+
+    body = b"x" if method == "PUT" else None
+    with serve(respond) as server:
+        with pytest.raises(KeyboardInterrupt):
+            transport.send(Request(method=method, url=server.url, body=body))
+        assert answered.is_set() is (method in ("DELETE", "PUT"))
+        seen_in_main.set()
 
 
 def test_other_protocols_are_refused(transport: CurlTransport) -> None:
