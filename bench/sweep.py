@@ -17,7 +17,6 @@ from pathlib import Path
 
 from tagsweep.testing.storage_layout import StorageLayout
 from tagsweep.testing.tensorzero import load
-from tests.real.servers import ServerKind, serve
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "tensorzero.json.gz"
 POLICY = """\
@@ -39,6 +38,9 @@ def run(directory: Path, *arguments: str) -> tuple[dict[str, object], float]:
 
 
 def main() -> None:
+    sys.path.insert(0, str(DATA.parents[2]))  # a script's own path is its directory, not the checkout
+    from tests.real.servers import ServerKind, serve  # noqa: PLC0415 - found from here on
+
     repository = sys.argv[1] if len(sys.argv) > 1 else "tensorzero/gateway"
     found = next(tags for tags in load(DATA) if tags.repository == repository)
     with serve(ServerKind.DISTRIBUTION_2_8) as server, tempfile.TemporaryDirectory() as name:

@@ -32,7 +32,7 @@ from tests.real.servers import Server, ServerKind
 def stored(server: Server) -> int:
     """Return the bytes of all blobs on the disk of a real distribution."""
     assert server.root is not None
-    return sum(path.stat().st_size for path in server.root.rglob("blobs/**/data"))
+    return sum(path.stat().st_size for path in (server.root / "docker/registry/v2/blobs").rglob("data"))
 
 
 @contextmanager
