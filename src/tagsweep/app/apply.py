@@ -65,8 +65,7 @@ def apply_plan(plan: Plan, data: bytes, *, seal: str, session: Session) -> Appli
         forbidden = forbidden_steps(plan, reports, saved, session=session)
         durable.write_file(directory.plan, data)
         content, journal = _open_journal(directory, run, seal)
-        ledger.claim_plan(plan.id, seal, run.id, session.clock.now())
-        ledger.save_run(run)
+        ledger.claim_plan(plan.id, seal, run.id, session.clock.now(), record=run)
         outcomes: list[Outcome] = []
         try:
             with journal:

@@ -19,6 +19,7 @@ from tagsweep.model.reference import Digest
 
 T = TypeVar("T")
 _KIND: Final = "kind"
+_LONGEST_SHOWN: Final = 80
 _Function = Callable[[Any], Any]
 
 
@@ -132,7 +133,7 @@ class Codec:
             code = rest.pop(_KIND, None)
             decoder = decoders.get(code) if isinstance(code, str) else None
             if decoder is None:
-                raise Malformed(f"the kind {code!r} is not known")
+                raise Malformed(f"the kind {_shown(code)} is not known")
             return decoder(rest)
 
         return decode
@@ -147,7 +148,7 @@ class Codec:
             for name, entry in _object(data).items():
                 decoder = plan.get(name)
                 if decoder is None:
-                    raise Malformed(f"a {kind.__name__} has no {name!r}")
+                    raise Malformed(f"a {kind.__name__} has no {_shown(name)}")
                 values[name] = decoder(entry)
             for name in required:
                 if name not in values:
@@ -172,15 +173,20 @@ def parse_instant(data: Any) -> datetime:
     """Return the instant that ISO 8601 text says, or raise Malformed."""
     try:
         value = datetime.fromisoformat(_typed(data, str))
-    except ValueError as error:
-        raise Malformed(f"{data!r} is not an instant") from error
-    if value.tzinfo is None:
-        raise Malformed(f"{data!r} has no time zone")
-    return value.astimezone(UTC)
+        if value.tzinfo is None:
+            raise Malformed(f"{_shown(data)} has no time zone")
+        return value.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Malformed(f"{_shown(data)} is not an instant") from error
 
 
 def _same(value: Any) -> Any:
     return value
+
+
+def _text(value: str) -> str:
+    """Return the text as UTF-8 can hold it: half a surrogate pair, which a registry's JSON may give, becomes a ?."""
+    return value if value.isascii() else value.encode(errors="replace").decode()
 
 
 def _enum_value(value: Enum) -> Any:
@@ -200,9 +206,15 @@ def _default(one: dataclasses.Field[Any]) -> Any:
     return dataclasses.MISSING
 
 
+def _shown(data: Any) -> str:
+    """Return the data for an error message: its beginning says enough, and a whole plan would fill the terminal."""
+    text = repr(data)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
 def _typed(data: Any, kind: type[T]) -> T:
     if type(data) is not kind:
-        raise Malformed(f"{data!r} is no {kind.__name__}")
+        raise Malformed(f"{_shown(data)} is no {kind.__name__}")
     return data
 
 
@@ -224,7 +236,7 @@ def _duration(data: Any) -> timedelta:
     try:
         return timedelta(seconds=_float(data))
     except (OverflowError, ValueError) as error:
-        raise Malformed(f"{data!r} is no duration") from error
+        raise Malformed(f"{_shown(data)} is no duration") from error
 
 
 def _enum_decoder(kind: type[Enum]) -> _Function:
@@ -232,7 +244,7 @@ def _enum_decoder(kind: type[Enum]) -> _Function:
 
     def decode(data: Any) -> Enum:
         if not isinstance(data, str) or data not in members:
-            raise Malformed(f"{data!r} is no {kind.__name__}")
+            raise Malformed(f"{_shown(data)} is no {kind.__name__}")
         return members[data]
 
     return decode
@@ -243,7 +255,8 @@ def _digest(data: Any) -> Digest:
 
 
 _WRITERS: Final[Mapping[Any, _Function]] = {
-    **dict.fromkeys((Any, str, int, float, bool), _same),
+    **dict.fromkeys((Any, int, float, bool), _same),
+    str: _text,
     Digest: str,
     datetime: instant_text,
     timedelta: _seconds,

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from tagsweep.model.errors import StateError
+from tagsweep.stores import durable
 
 _BUSY_SECONDS: Final = 20.0
+_SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _IN_USE: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _ENVIRONMENT: Final = {
@@ -52,14 +54,7 @@ class Database:
     def open(cls, path: Path, schema: Schema, *, read_only: bool = False) -> Database:
         """Open the file, create or migrate it as needed. Raises StateError if that cannot be."""
         with errors(path, schema, "opened"):
-            mode = "ro" if read_only else "rwc"
-            connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}",
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-                timeout=_BUSY_SECONDS,
-            )
+            connection = _connect(path, mode="ro" if read_only else "rwc")
         database = cls(path, schema, connection)
         try:
             with errors(path, schema, "opened"):
@@ -88,14 +83,23 @@ class Database:
                     self.connection.execute("ROLLBACK")
                 raise
 
+    def begin_anew(self) -> None:
+        """Replace the file by an empty one, for content that can be had again. Raises StateError if that fails."""
+        with self.lock:
+            self.close()
+            remove(self.path)
+            with errors(self.path, self.schema, "opened"):
+                self.connection = _connect(self.path, mode="rwc")
+                self._prepare(read_only=False)
+
     def close(self) -> None:
         """Give the file back; harmless when done twice."""
         with self.lock, errors(self.path, self.schema, "closed"):
             self.connection.close()
 
     def _prepare(self, *, read_only: bool) -> None:
-        application, version = self._marks()
-        fresh = version == 0 and application == 0 and not self._tables()
+        application, version, tables = self._marks()
+        fresh = version == 0 and application == 0 and tables == 0
         if not fresh and application != self.schema.application_id:
             raise _foreign()
         latest = len(self.schema.migrations)
@@ -113,12 +117,16 @@ class Database:
         if version < latest:
             self._migrate()
 
-    def _marks(self) -> tuple[int, int]:
-        application = self.connection.execute("PRAGMA application_id").fetchone()[0]
-        return application, self.connection.execute("PRAGMA user_version").fetchone()[0]
-
-    def _tables(self) -> int:
-        return int(self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    def _marks(self) -> tuple[int, int, int]:
+        """Return kind, version and how many tables there are, at one moment: another process may be making them."""
+        self.connection.execute("BEGIN")
+        try:
+            questions = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+            application, version, tables = (self.connection.execute(one).fetchone()[0] for one in questions)
+        finally:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+        return application, version, tables
 
     def _migrate(self) -> None:
         """Bring the tables to the latest version, each step as a whole; another process may be doing the same."""
@@ -131,6 +139,23 @@ class Database:
             connection.execute(f"PRAGMA application_id = {self.schema.application_id}")
 
 
+def remove(path: Path) -> None:
+    """Delete a database with the files that SQLite keeps beside it. Raises StateError if that fails."""
+    with durable.mapped(path, "replaced"):
+        for name in (path, *(path.with_name(f"{path.name}{end}") for end in _SIDE_FILES)):
+            name.unlink(missing_ok=True)
+
+
+def _connect(path: Path, *, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=_BUSY_SECONDS,
+    )
+
+
 @contextlib.contextmanager
 def errors(path: Path, schema: Schema, doing: str) -> Iterator[None]:
     """Turn SQLite's errors into StateErrors that name the path."""
@@ -139,7 +164,7 @@ def errors(path: Path, schema: Schema, doing: str) -> Iterator[None]:
     except sqlite3.Error as error:
         raise _state_error(path, schema, doing, error) from error
     except OSError as error:
-        raise StateError(f"{path} cannot be {doing}: {error.strerror}") from error
+        raise durable.state_error(path, doing, error) from error
 
 
 def is_damaged(error: StateError) -> bool:
@@ -148,6 +173,8 @@ def is_damaged(error: StateError) -> bool:
 
 
 def _code(error: sqlite3.Error) -> int:
+    if isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode"):
+        return sqlite3.SQLITE_CORRUPT  # Python's own: text that is no UTF-8, which we never wrote
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF  # the low byte is the kind, the rest its details
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from tagsweep.model.errors import StateError
 
+_NO_SUCH_OPERATION: Final = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENOTTY}
 _ELSEWHERE: Final = "choose a writable place with --state DIR or TAGSWEEP_STATE"
 _REMEDIES: Final = {
     errno.ENOSPC: "free some space, or choose another disk with --state DIR or TAGSWEEP_STATE",
@@ -28,6 +29,7 @@ _REMEDIES: Final = {
     errno.EEXIST: _ELSEWHERE,
     errno.ENOENT: "create the directory first, or choose another place with --state DIR or TAGSWEEP_STATE",
     errno.EISDIR: "name a file, not a directory",
+    errno.ELOOP: "name a file, not a link that leads back to itself",
 }
 
 
@@ -51,16 +53,27 @@ def sync(descriptor: int) -> None:
     """Return when everything written to ``descriptor`` is on the medium."""
     full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone leaves it in the drive's cache
     if full is not None:
-        fcntl.fcntl(descriptor, full)
-    else:
-        os.fsync(descriptor)
+        try:
+            fcntl.fcntl(descriptor, full)
+        except OSError as error:
+            if error.errno not in _NO_SUCH_OPERATION:
+                raise
+        else:
+            return
+    os.fsync(descriptor)  # all there is on other systems, and on macOS for a network's file system
 
 
 def sync_directory(path: Path) -> None:
-    """Return when the names in the directory are on the medium; without it a rename may be undone by a power cut."""
+    """Return when the names in the directory are on the medium; without it a rename may be undone by a power cut.
+
+    Some file systems (SMB, 9p, several in user space) have no such operation: then there is nothing more to be done.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SUCH_OPERATION:
+            raise
     finally:
         os.close(descriptor)
 
@@ -78,7 +91,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     A link is followed; what is no regular file (``/dev/stdout``, a pipe) is written to directly. Raises StateError.
     """
     with mapped(path, "written"):
-        target = path.resolve()
+        target = _target(path)
         if target.exists() and not stat.S_ISREG(target.stat().st_mode):
             target.write_bytes(data)
             return
@@ -97,9 +110,24 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         sync_directory(target.parent)
 
 
+def _target(path: Path) -> Path:
+    """Return what the path leads to over all links. Raises OSError for links that lead nowhere but to each other."""
+    try:
+        target = path.resolve()
+    except RuntimeError as error:  # Python before 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
+
+
 def make_directory(path: Path) -> None:
-    """Create the directory (0700) and those above it where they are missing, durably. Raises StateError."""
+    """Create the directory and those above it where they are missing, all 0700 and durably. Raises StateError."""
     with mapped(path, "created"):
-        if not path.is_dir():
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            sync_directory(path.parent)
+        missing = [path]
+        while not missing[-1].exists() and missing[-1].parent != missing[-1]:
+            missing.append(missing[-1].parent)
+        for part in reversed(missing):
+            if not part.is_dir():
+                part.mkdir(mode=0o700, exist_ok=True)
+                sync_directory(part.parent)

@@ -7,6 +7,7 @@ fit is corruption and is reported, never skipped.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -30,6 +31,7 @@ VERSION: Final = 1
 StepName = tuple[Repository, str]
 """A step within the whole run: its repository and its key."""
 
+_BACKUP: Final = "restore the file from a backup, and keep snapshot.sqlite beside it: it has what the run deleted"
 _CHECKED: Final = re.compile(rb'(?P<body>\{.*),"crc":"(?P<crc>[0-9a-f]{8})"\}', re.DOTALL)
 
 
@@ -207,11 +209,18 @@ def read_journal(path: Path) -> JournalContent:
 
 def _read(path: Path) -> bytes:
     with durable.mapped(path, "read"):
-        return path.read_bytes()
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise StateError(f"there is no journal {path}", remedy=_BACKUP) from error
 
 
 def _line(record: Mapping[str, Any]) -> bytes:
-    body = msgspec.json.encode(record)[:-1]
+    try:
+        body = msgspec.json.encode(record)[:-1]
+    except UnicodeEncodeError:
+        # A registry's words may have half a surrogate pair. How a step ended must be written all the same.
+        body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")[:-1]
     return b'%s,"crc":"%08x"}\n' % (body, zlib.crc32(body))
 
 
@@ -234,18 +243,22 @@ def _parse(data: bytes, path: Path) -> tuple[JournalContent, int]:
     while lines and b"\0" in lines[-1]:
         good -= len(lines.pop()) + 1
     if not lines:
+        # A run that the ledger knows had its first line on disk, so this may be what damage left of a long journal.
         raise StateError(
-            f"{path} has no complete first line: the run was interrupted before it did anything",
-            remedy="nothing was deleted; remove the run's directory and apply the plan again",
+            f"{path} has no complete first line: it was cut off, or its run was interrupted before it did anything",
+            remedy=_BACKUP,
         )
     reading = _Reading()
     for number, line in enumerate(lines, start=1):
         try:
-            reading.take(_checked(line), first=number == 1)
+            record = _checked(line)
+            if number == 1:
+                _refuse_newer(record, path)
+            reading.take(record, first=number == 1)
         except (Malformed, KeyError, TypeError, ValueError) as error:
             raise StateError(
                 f"{path}:{number}: this line of the journal is corrupt: {error}",
-                remedy="restore the file from a backup; what was deleted can be put back from the run's snapshot",
+                remedy=_BACKUP,
             ) from error
     return reading.content(torn=len(data) - good), good
 
@@ -258,6 +271,15 @@ def _checked(line: bytes) -> dict[str, Any]:
         raise Malformed("its checksum is wrong")
     record: dict[str, Any] = msgspec.json.decode(found["body"] + b"}", type=dict[str, Any])
     return record
+
+
+def _refuse_newer(header: Mapping[str, Any], path: Path) -> None:
+    version = header.get("version")
+    if header.get("journal") == "tagsweep" and type(version) is int and version > VERSION:
+        raise StateError(
+            f"{path} was written by a newer tagsweep (the journal has version {version}, not {VERSION})",
+            remedy="go on with that tagsweep",
+        )
 
 
 class _Reading:

@@ -6,8 +6,9 @@ more than WAL's concurrency, and WAL does not work on network file systems. Time
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +28,8 @@ _SCHEMA: Final = Schema(
     what="a ledger of tagsweep",
     application_id=0x74736C67,
     pragmas=("journal_mode = DELETE", "synchronous = FULL", "foreign_keys = ON"),
-    broken="move the file away: tagsweep begins a new one, and ages by first-seen begin anew",
+    broken="restore a backup, or move the file away: tagsweep begins a new one, which knows no first-seen, no earlier "
+    "runs (tagsweep restore needs them) and no used plans",
     migrations=(
         """
         CREATE TABLE repositories (
@@ -88,9 +90,9 @@ class Ledger:
         """Note the complete tag list of a repository as it is at ``now``; None is a tag that did not resolve.
 
         A tag that is on another digest, or was away in between, is new from now on: first-seen can only make things
-        look younger than they are. A tag that did not resolve stays as it was.
+        look younger than they are. So it is never before the last look, even if the clock was set back. A tag that did
+        not resolve stays as it was.
         """
-        at = _micros(now)
         with self.database.transaction() as connection:
             key = _repository_key(connection, repository)
             known = {
@@ -99,6 +101,7 @@ class Ledger:
                     "SELECT tag, digest, first_seen, last_seen FROM sightings WHERE repository = ?", (key,)
                 )
             }
+            at = max([_micros(now), *(last for _, _, last in known.values())])
             closed = [tag for tag, (digest, _, _) in known.items() if _is_other(tags, tag, digest)]
             connection.executemany(
                 "INSERT INTO earlier_sightings SELECT * FROM sightings"
@@ -121,7 +124,8 @@ class Ledger:
             " WHERE registry = ? AND path = ? AND digest IS NOT NULL",
             (repository.registry, repository.path),
         )
-        return {tag: (Digest(digest), _instant(first)) for tag, digest, first in rows}
+        with self._reading("a sighting"):
+            return {tag: (Digest.parse(digest), _instant(first)) for tag, digest, first in rows}
 
     def last_digests(self, repository: Repository) -> Mapping[str, Digest]:
         """Return for each tag that was there at the last look the digest that it was on."""
@@ -147,17 +151,19 @@ class Ledger:
 
     def counts(self, repository: Repository | None = None) -> tuple[CountPoint, ...]:
         """Return the points of one repository or of all, in the order of time."""
+        one = "" if repository is None else " WHERE registry = ? AND path = ?"
         rows = self.database.rows(
-            "SELECT registry, path, at, class, origin, tags FROM counts"
-            " JOIN repositories ON repositories.id = repository ORDER BY at, registry, path, class, origin"
+            "SELECT registry, path, at, class, origin, tags FROM counts"  # noqa: S608  no value is put into the text
+            f" JOIN repositories ON repositories.id = repository{one} ORDER BY at, registry, path, class, origin",
+            () if repository is None else (repository.registry, repository.path),
         )
-        points = [
-            CountPoint(
-                at=_instant(at), repository=Repository(registry, path), naming_class=name, origin=origin, tags=tags
+        with self._reading("a count"):
+            return tuple(
+                CountPoint(
+                    at=_instant(at), repository=Repository(registry, path), naming_class=name, origin=origin, tags=tags
+                )
+                for registry, path, at, name, origin, tags in rows
             )
-            for registry, path, at, name, origin, tags in rows
-        ]
-        return tuple(one for one in points if repository is None or one.repository == repository)
 
     # --- plans ---
     def register_plan(self, plan_id: str, seal: str, now: datetime) -> None:
@@ -175,9 +181,12 @@ class Ledger:
         rows = self.database.rows("SELECT run FROM plans WHERE id = ?", (plan_id,))
         return str(rows[0][0]) if rows and rows[0][0] is not None else None
 
-    def claim_plan(self, plan_id: str, seal: str, run_id: str, now: datetime) -> None:
+    def claim_plan(
+        self, plan_id: str, seal: str, run_id: str, now: datetime, *, record: RunRecord | None = None
+    ) -> None:
         """Give the plan to the run, once and for all, even if two ask at once; again for the same run does no harm.
 
+        ``record`` is noted in the same stroke: a plan whose run nobody knows could be neither resumed nor used again.
         Raises PlanError if another run has used it, or if it is not the plan that was made here under that id.
         """
         with self.database.transaction() as connection:
@@ -189,15 +198,14 @@ class Ledger:
                     remedy=f"tagsweep apply resumes {holder} if it was interrupted; otherwise make a new plan",
                 )
             connection.execute("UPDATE plans SET run = ? WHERE id = ?", (run_id, plan_id))
+            if record is not None:
+                _save(connection, record)
 
     # --- runs ---
     def save_run(self, record: RunRecord) -> None:
         """Note a run, or how it stands now."""
-        text = json.dumps(_CODEC.encode(RunRecord, record), sort_keys=True)
         with self.database.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", (record.id, _micros(record.started_at), text)
-            )
+            _save(connection, record)
 
     def run(self, run_id: str) -> RunRecord | None:
         """Return one run, or None if it is not known."""
@@ -210,11 +218,17 @@ class Ledger:
         return tuple(self._record(text) for (text,) in rows)
 
     def _record(self, text: str) -> RunRecord:
-        try:
+        with self._reading("a run"):
             return _CODEC.decode(RunRecord, json.loads(text))
-        except (Malformed, InvalidReference, ValueError) as error:
+
+    @contextlib.contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """Turn what a damaged value does to its reader into a StateError."""
+        try:
+            yield
+        except (Malformed, InvalidReference, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise StateError(
-                f"{self.database.path} has a run that cannot be read: {error}", remedy=_SCHEMA.broken
+                f"{self.database.path} has {what} that cannot be read: {error}", remedy=_SCHEMA.broken
             ) from error
 
     # --- calibration ---
@@ -229,7 +243,8 @@ class Ledger:
     def calibration(self, registry: str) -> Mapping[str, float] | None:
         """Return what was noted for this registry, or None."""
         rows = self.database.rows("SELECT coefficients FROM calibrations WHERE registry = ?", (registry,))
-        return {str(name): float(value) for name, value in json.loads(rows[0][0]).items()} if rows else None
+        with self._reading("a calibration"):
+            return {str(name): float(value) for name, value in json.loads(rows[0][0]).items()} if rows else None
 
 
 def _is_other(tags: Mapping[str, Digest | None], tag: str, digest: str | None) -> bool:
@@ -248,6 +263,11 @@ def _register(connection: sqlite3.Connection, plan_id: str, seal: str, now: date
             f"the plan {plan_id} is not the one that was made here under that name",
             remedy="it was changed and sealed again; make a new plan with tagsweep plan",
         )
+
+
+def _save(connection: sqlite3.Connection, record: RunRecord) -> None:
+    text = json.dumps(_CODEC.encode(RunRecord, record), sort_keys=True)
+    connection.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", (record.id, _micros(record.started_at), text))
 
 
 def _repository_key(connection: sqlite3.Connection, repository: Repository) -> int:

@@ -73,9 +73,9 @@ class SnapshotWriter:
 
         Raises StateError if there is a sealed one already, or if the file cannot be written.
         """
-        if path.exists():
-            raise StateError(f"{path} is there already", remedy="a run has one snapshot; open it instead")
         with durable.mapped(path, "created"):
+            if path.exists():
+                raise StateError(f"{path} is there already", remedy="a run has one snapshot; open it instead")
             _partial(path).unlink(missing_ok=True)
         return cls(path, Database.open(_partial(path), _SCHEMA))
 
@@ -142,8 +142,10 @@ class Snapshot:
     @classmethod
     def open(cls, path: Path) -> Snapshot:
         """Open a sealed snapshot. Raises StateError if there is none, saying so where it was never sealed."""
-        if not path.exists():
-            if _partial(path).exists():
+        with durable.mapped(path, "read"):
+            there, begun = path.exists(), _partial(path).exists()
+        if not there:
+            if begun:
                 raise StateError(f"{path} was not finished, so the run deleted nothing", remedy=_AGAIN)
             raise StateError(f"there is no snapshot {path}", remedy="tagsweep history shows the runs that have one")
         return cls(path, Database.open(path, _SCHEMA, read_only=True))
@@ -201,17 +203,17 @@ class Snapshot:
     def verify(self) -> SnapshotCounts:
         """Read everything and return what is there; raises StateError if anything is damaged or missing."""
         repositories = self.repositories()
-        manifests = size = 0
-        for (digest,) in self.database.rows("SELECT digest FROM manifests"):
-            size += len(self.manifest(Digest(digest)).data)
-            manifests += 1
+        held = {Digest(digest) for (digest,) in self.database.rows("SELECT digest FROM manifests")}
+        size = sum(len(self.manifest(digest).data) for digest in held)
         tags = 0
         for repository in repositories:
             stored, named = set(self.digests(repository)), self.tags(repository)
             tags += len(named)
+            for digest in sorted(stored - held):
+                raise StateError(f"{self.path} has no manifest {digest}", remedy=_SCHEMA.broken)
             for tag, digest in named.items():
                 if digest not in stored:
                     raise StateError(
                         f"{self.path} has the tag {repository}:{tag}, but not its manifest {digest}", remedy=_AGAIN
                     )
-        return SnapshotCounts(repositories=len(repositories), manifests=manifests, tags=tags, bytes=size)
+        return SnapshotCounts(repositories=len(repositories), manifests=len(held), tags=tags, bytes=size)

@@ -4,6 +4,9 @@ ledger.sqlite      what was seen when, plans, runs (see ledger)
 manifests.sqlite   manifests by digest, a cache that may be deleted (see manifests)
 locks/             one file a lease
 runs/RUN/          one run: plan.json, journal.jsonl, snapshot.sqlite, reports
+
+The directory has no version of its own. Each file says its kind and its version, and a newer one is refused; every
+command opens the ledger first, so a change of this layout raises the version of the ledger's tables.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tagsweep.model.errors import StateError
 from tagsweep.model.run import Outcome, OutcomeKind
-from tagsweep.stores.journal import Journal, JournalContent, JournalHeader, read_journal
+from tagsweep.stores.journal import Journal, JournalContent, JournalHeader, _line, read_journal
 from tests.unit.stores.values import GATEWAY, NOW, UI
 
 HEADER = JournalHeader(run_id="r1", plan_id="p1", seal="sha256:x", started_at=NOW)
@@ -76,13 +76,35 @@ def test_any_prefix_is_readable_and_resumable(tmp_path: Path) -> None:
             assert (again.torn, again.notes[-1], again.ended) == (0, "resumed", None)
 
 
-def test_a_journal_without_a_whole_header_says_that_nothing_was_done(tmp_path: Path) -> None:
-    """A run that was killed before its first line was whole deleted nothing, and the error says so."""
+def test_a_journal_without_a_whole_header_promises_nothing(tmp_path: Path) -> None:
+    """What is left of a journal that was cut off may have been long: nobody is told to throw the undo data away."""
     whole = written(tmp_path / "whole")
-    for cut in (0, 1, whole.index(b"\n")):
-        (tmp_path / "part").write_bytes(whole[:cut])
-        with pytest.raises(StateError, match="before it did anything"):
+    for data in (b"", whole[:1], whole[: whole.index(b"\n")], b"\0" * 400, b"\0" * 400 + b"\n"):
+        (tmp_path / "part").write_bytes(data)
+        with pytest.raises(StateError, match="part has no complete first line: it was cut off, or") as caught:
             read_journal(tmp_path / "part")
+        assert "keep snapshot.sqlite" in caught.value.remedy
+        assert "remove" not in caught.value.remedy
+        assert caught.value.exit_code == 6
+
+
+def test_a_journal_of_a_newer_tagsweep_is_not_called_corrupt(tmp_path: Path) -> None:
+    """A later version is named as that, and nobody is sent to look for a backup."""
+    record = {"journal": "tagsweep", "version": 2, "run": "r", "plan": "p", "seal": "s", "started": "then"}
+    (tmp_path / "j").write_bytes(_line(record))
+    with pytest.raises(StateError, match="j was written by a newer tagsweep") as caught:
+        read_journal(tmp_path / "j")
+    assert caught.value.remedy == "go on with that tagsweep"
+
+
+def test_any_words_of_a_registry_can_be_written(tmp_path: Path) -> None:
+    """Half a surrogate pair, as JSON may have it, does not stop the outcome of a step from being written."""
+    with Journal.create(tmp_path / "j", HEADER) as journal:
+        journal.finish(outcome("untag a", OutcomeKind.FAILED, "said \ud800 ✓"))
+        journal.note("\udcff")
+    content = read_journal(tmp_path / "j")
+    assert content.outcomes[GATEWAY, "untag a"].why == "said ? ✓"
+    assert content.notes == ("?",)
 
 
 @given(data=st.data())
@@ -271,8 +293,9 @@ def test_a_journal_is_begun_once(tmp_path: Path) -> None:
         Journal.create(tmp_path / "j", HEADER)
     with pytest.raises(StateError, match="No such file"):
         Journal.create(tmp_path / "absent" / "j", HEADER)
-    with pytest.raises(StateError, match="cannot be read"):
+    with pytest.raises(StateError, match="there is no journal") as caught:
         read_journal(tmp_path / "absent")
+    assert "restore the file from a backup" in caught.value.remedy
 
 
 def test_a_closed_journal_takes_nothing(tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from tagsweep.model.errors import PlanError, StateError
 from tagsweep.model.reference import Digest
 from tagsweep.model.run import CountPoint, RunRecord, RunStatus
-from tagsweep.stores.ledger import Ledger
+from tagsweep.stores.database import Database
+from tagsweep.stores.ledger import _SCHEMA, Ledger
 from tests.unit.stores.values import GATEWAY, NOW, UI, digest_of
 
 A, B = digest_of(b"a"), digest_of(b"b")
@@ -109,11 +111,8 @@ def test_first_seen_never_makes_older(history: list[dict[str, Digest | None]]) -
 
 def in_memory() -> Ledger:
     """Return a new ledger without a file."""
-    from tagsweep.stores import ledger as module  # noqa: PLC0415  only here
-    from tagsweep.stores.database import Database  # noqa: PLC0415  only here
-
     database = Database(
-        Path("memory"), module._SCHEMA, sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        Path("memory"), _SCHEMA, sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     )
     database._prepare(read_only=False)
     return Ledger(database)
@@ -150,6 +149,24 @@ def test_a_plan_is_used_once(ledger: Ledger) -> None:
     with pytest.raises(PlanError, match="was used by the run r1") as caught:
         ledger.claim_plan("p", "seal", "r2", NOW)
     assert caught.value.exit_code == 5
+
+
+def test_a_plan_and_its_run_are_noted_together(ledger: Ledger) -> None:
+    """Whoever reads the ledger sees a used plan only with its run; a refused claim leaves no run behind."""
+    seen: list[bool] = []
+    other = sqlite3.connect(ledger.database.path)
+    ledger.database.connection.set_trace_callback(
+        lambda _: seen.append(other.execute("SELECT count(*) FROM plans WHERE run NOT NULL").fetchone()[0] == 0)
+    )
+    ledger.claim_plan("p", "seal", "r1", NOW, record=run_record("r1"))
+    ledger.database.connection.set_trace_callback(None)
+    other.close()
+    assert seen
+    assert all(seen)  # until the one commit, which comes last
+    assert ledger.run(ledger.run_of_plan("p") or "") == run_record("r1")
+    with pytest.raises(PlanError):
+        ledger.claim_plan("p", "seal", "r2", NOW, record=run_record("r2"))
+    assert ledger.run("r2") is None
 
 
 def test_a_plan_that_was_sealed_again_is_refused(ledger: Ledger) -> None:
@@ -289,3 +306,75 @@ def test_a_ledger_that_cannot_be_made_is_a_state_error(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be opened") as caught:
         Ledger.open(tmp_path / "absent" / "ledger.sqlite")
     assert "--state" in caught.value.remedy
+
+
+def test_a_clock_that_was_set_back_makes_nothing_older(ledger: Ledger) -> None:
+    """A tag that appears while the clock is wrong counts from the last look, not from years ago."""
+    ledger.observe(GATEWAY, {"a": A}, NOW)
+    ledger.observe(GATEWAY, {"a": A, "b": B}, NOW - 9999 * HOUR)
+    ledger.observe(GATEWAY, {"a": B, "b": B}, NOW - 9998 * HOUR)
+    assert ledger.first_seen(GATEWAY) == {"a": (B, NOW), "b": (B, NOW)}
+    ledger.observe(UI, {"a": A}, NOW - HOUR)
+    assert ledger.first_seen(UI) == {"a": (A, NOW - HOUR)}
+
+
+damaged_values: list[tuple[str, Callable[[Ledger], object], str]] = [
+    ("UPDATE sightings SET first_seen = 9e18", lambda ledger: ledger.first_seen(GATEWAY), "a sighting"),
+    ("UPDATE sightings SET first_seen = 'then'", lambda ledger: ledger.first_seen(GATEWAY), "a sighting"),
+    ("UPDATE sightings SET digest = 'sha256:1'", lambda ledger: ledger.last_digests(GATEWAY), "a sighting"),
+    ("UPDATE counts SET at = 9e18", lambda ledger: ledger.counts(), "a count"),
+    ("UPDATE runs SET record = '{'", lambda ledger: ledger.runs(), "a run"),
+    ("UPDATE runs SET record = '{}'", lambda ledger: ledger.run("r1"), "a run"),
+    ("UPDATE calibrations SET coefficients = '{'", lambda ledger: ledger.calibration("docker.io"), "a calibration"),
+    ("UPDATE calibrations SET coefficients = '[]'", lambda ledger: ledger.calibration("docker.io"), "a calibration"),
+    ("UPDATE calibrations SET coefficients = cast(x'ff' AS TEXT)", lambda ledger: ledger.calibration("docker.io"), ""),
+]
+
+
+@pytest.mark.parametrize(("sql", "read", "what"), damaged_values, ids=[row[0] for row in damaged_values])
+def test_a_damaged_value_is_a_state_error(
+    sql: str, read: Callable[[Ledger], object], what: str, ledger: Ledger
+) -> None:
+    """A value that makes no sense is told with the file and the remedy, whichever table it is in."""
+    ledger.observe(GATEWAY, {"a": A}, NOW)
+    ledger.record_counts([CountPoint(at=NOW, repository=GATEWAY, naming_class="", tags=1, origin="listed")])
+    ledger.save_run(run_record("r1"))
+    ledger.save_calibration("docker.io", {"request": 0.1}, NOW)
+    with ledger.database.transaction() as connection:
+        connection.execute(sql)
+    sentence = rf"ledger\.sqlite has {what} that cannot be read" if what else r"ledger\.sqlite is damaged"
+    with pytest.raises(StateError, match=sentence) as caught:
+        read(ledger)
+    assert "move the file away" in caught.value.remedy
+    assert caught.value.exit_code == 6
+
+
+def test_a_ledger_that_another_process_makes_at_the_same_moment_is_ours(tmp_path: Path) -> None:
+    """Kind, version and tables are read at one moment, so a half-seen beginning is never called another's file."""
+    path = tmp_path / "ledger.sqlite"
+    other = sqlite3.connect(path, isolation_level=None, timeout=0)
+    own = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    tried: list[str] = []
+
+    def between(statement: str) -> None:
+        if "count(*)" not in statement or tried:
+            return
+        tried.append(statement)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute(f"PRAGMA application_id = {_SCHEMA.application_id}")
+        for part in _SCHEMA.migrations[0].split(";"):
+            other.execute(part)
+        other.execute("PRAGMA user_version = 1")
+        with contextlib.suppress(sqlite3.OperationalError):
+            other.execute("COMMIT")
+        if other.in_transaction:
+            other.execute("ROLLBACK")
+
+    own.set_trace_callback(between)
+    database = Database(path, _SCHEMA, own)
+    database._prepare(read_only=False)
+    assert tried
+    with Ledger(database) as ledger:
+        ledger.observe(GATEWAY, {"a": A}, NOW)
+        assert ledger.last_digests(GATEWAY) == {"a": A}
+    other.close()

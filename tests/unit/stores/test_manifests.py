@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,6 +66,18 @@ def test_facts_of_configs_come_back(tmp_path: Path) -> None:
         assert set(cache.configs([one, two, three])) == {one, two}
 
 
+def test_facts_that_changed_on_disk_are_not_believed(tmp_path: Path) -> None:
+    """One wrong digit would make an image ten years older: such facts are as if they were not there."""
+    one, two = digest_of(b"1"), digest_of(b"2")
+    with ManifestCache.open(tmp_path / "c") as cache:
+        cache.put_configs({one: ConfigFacts(created=NOW), two: ConfigFacts(created=NOW)})
+        with cache.database.transaction() as connection:
+            connection.execute("UPDATE configs SET facts = replace(facts, '2026', '2016') WHERE digest = ?", (one,))
+        assert set(cache.configs([one, two])) == {two}
+        cache.put_configs({one: ConfigFacts(created=NOW)})
+        assert cache.configs([one])[one].created == NOW
+
+
 @pytest.mark.parametrize("data", [b"no database" * 100, b"SQLite format 3\0" + b"\xff" * 4000], ids=["text", "header"])
 def test_a_damaged_file_is_replaced(data: bytes, tmp_path: Path) -> None:
     """A cache that cannot be read begins anew without anybody being asked."""
@@ -74,6 +87,40 @@ def test_a_damaged_file_is_replaced(data: bytes, tmp_path: Path) -> None:
         cache.put([raw("a")])
     with ManifestCache.open(tmp_path / "c") as cache:
         assert len(cache.get([digest_of(b"a")])) == 1
+
+
+uses: list[tuple[str, Callable[[ManifestCache], object]]] = [
+    ("get", lambda cache: cache.get([raw(f"m{n}").digest for n in range(0, 2000, 7)])),
+    ("put", lambda cache: cache.put([raw(f"n{n}") for n in range(2000)])),
+    ("configs", lambda cache: cache.configs([raw(f"m{n}").digest for n in range(0, 2000, 7)])),
+    ("put_configs", lambda cache: cache.put_configs({raw(f"n{n}").digest: ConfigFacts() for n in range(2000)})),
+]
+
+
+@pytest.mark.parametrize("use", [row[1] for row in uses], ids=[row[0] for row in uses])
+def test_damage_that_is_met_later_is_healed(use: Callable[[ManifestCache], object], tmp_path: Path) -> None:
+    """A cache that turns out to be damaged while it is open is replaced by an empty one, and the work goes on."""
+    path = tmp_path / "c"
+    with ManifestCache.open(path) as cache:
+        cache.put([raw(f"m{n}") for n in range(2000)])
+        cache.put_configs({raw(f"m{n}").digest: ConfigFacts() for n in range(2000)})
+    with ManifestCache.open(path) as cache:
+        data = path.read_bytes()
+        path.write_bytes(data[:4096] + b"\xaa" * (len(data) - 4096))
+        use(cache)
+        cache.put([raw("after")])
+        assert cache.get([raw("after").digest, raw("m0").digest]) == {raw("after").digest: raw("after")}
+    with ManifestCache.open(path) as cache:
+        assert cache.get([raw("after").digest]) != {}
+
+
+def test_an_entry_that_is_no_bytes_is_damaged(tmp_path: Path) -> None:
+    """Damage can turn bytes into text or nothing at all: the entry is dropped, and nothing breaks."""
+    with ManifestCache.open(tmp_path / "c") as cache:
+        cache.put([raw("a"), raw("b")])
+        with cache.database.transaction() as connection:
+            connection.execute("UPDATE manifests SET data = 'a' WHERE digest = ?", (raw("a").digest,))
+        assert set(cache.get([raw("a").digest, raw("b").digest])) == {raw("b").digest}
 
 
 def test_a_file_that_cannot_be_replaced_is_a_state_error(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.decision import Decision, KeptByClause, NotKept, Reason, SharesDigest, TimeUnknown, Verdict
-from tagsweep.model.errors import PlanError
+from tagsweep.model.errors import ConfigurationError, PlanError
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.plan import DeleteManifest, Plan, RepositoryPlan, Role, RuleCount, Space, Step, Untag
 from tagsweep.model.policy import (
@@ -166,6 +166,26 @@ def test_a_changed_word_breaks_the_seal() -> None:
         assert caught.value.exit_code == 5
 
 
+def test_a_key_that_stands_twice_is_a_change() -> None:
+    """What people read first must not be what tagsweep passes over: such a file is refused, at any depth."""
+    data = dump_plan(PLAN)
+    for key in (b'"plan":', b'"steps":', b'"verdict":'):
+        at = data.index(key)
+        with pytest.raises(PlanError, match=r"p was changed after it was made: .* stands twice") as caught:
+            load_plan(data[:at] + key + b' "other", ' + data[at:], name="p")
+        assert caught.value.exit_code == 5
+
+
+def test_text_that_no_file_can_hold() -> None:
+    """Half a surrogate pair in words becomes a question mark; in a setting it is refused, with the remedy."""
+    plan = dataclasses.replace(PLAN, policy_path="p\udcff.yaml")
+    assert load_plan(dump_plan(plan), name="p").policy_path == "p?.yaml"
+    source = SourceSettings(name="list/prod", kind="list", options={"path": "\ud800"})
+    with pytest.raises(ConfigurationError, match="cannot be written") as caught:
+        dump_plan(dataclasses.replace(PLAN, sources=(source,)))
+    assert "options of the sources" in caught.value.remedy
+
+
 @given(cut=st.integers(0, 400))
 @settings(max_examples=50, deadline=None)
 def test_a_cut_off_plan_is_refused(cut: int) -> None:
@@ -186,6 +206,9 @@ bad_plans: list[tuple[bytes, str]] = [
     (b'{"format": "tagsweep-plan", "version": true}', "version True"),
     (b'{"format": "tagsweep-plan", "version": 1}', "changed"),
     (b"[" * 5000, "not a plan file"),
+    (b'{"format": NaN}', "not a plan file"),
+    (b'{"format": "tagsweep-plan", "version": 1, "seal": "", "plan": "\\ud800"}', "changed"),
+    (b'{"format": "tagsweep-plan", "version": 1, "seal": "", "plan": 1e999}', "changed"),
 ]
 
 
@@ -213,6 +236,7 @@ bad_contents: list[tuple[str, Any, str]] = [
     ("no kind", lambda plan: plan["repositories"][0]["steps"][0].pop("kind"), "None is not known"),
     ("bad digest", lambda plan: plan["repositories"][0]["keeps"].update(x="sha256:1"), "not a digest"),
     ("no time zone", lambda plan: plan.update(now="2026-11-24T04:00:00"), "no time zone"),
+    ("time before all", lambda plan: plan.update(now="0001-01-01T00:00:00+01:00"), "not an instant"),
     ("no time", lambda plan: plan.update(now="now"), "not an instant"),
     ("text for a list", lambda plan: plan.update(rules="ci"), "no list"),
     ("truth for a number", lambda plan: plan["rules"][0].update(matched=True), "no int"),
@@ -228,3 +252,10 @@ def test_content_that_is_not_understood_is_refused(change: Any, sentence: str) -
     """A plan with a good seal and strange content is refused, never read in part."""
     with pytest.raises(PlanError, match=sentence):
         load_plan(resealed(change), name="p")
+
+
+def test_an_error_does_not_repeat_the_plan() -> None:
+    """Content that does not fit is shown by its beginning, however long it is."""
+    with pytest.raises(PlanError, match="is no list") as caught:
+        load_plan(resealed(lambda plan: plan.update(rules="x" * 100_000)), name="p")
+    assert len(str(caught.value)) < 300

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -140,3 +141,32 @@ def test_an_open_snapshot_cannot_be_changed(tmp_path: Path) -> None:
         snapshot.database.transaction() as connection,
     ):
         connection.execute("DELETE FROM tags")
+
+
+def test_a_member_without_its_manifest_is_told(tmp_path: Path) -> None:
+    """A manifest that belongs to a repository and is not there is missing, even if no tag is on it."""
+    sealed(tmp_path / "s")
+    connection = sqlite3.connect(tmp_path / "s")
+    connection.execute("DELETE FROM manifests WHERE digest = ?", (UNTAGGED.digest,))
+    connection.commit()
+    connection.close()
+    with (
+        Snapshot.open(tmp_path / "s") as snapshot,
+        pytest.raises(StateError, match=f"has no manifest {UNTAGGED.digest}"),
+    ):
+        snapshot.verify()
+
+
+def test_a_directory_of_another_user_is_a_state_error(tmp_path: Path) -> None:
+    """Where the directory may not be looked into, reading and writing say so with the path."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        for use in (Snapshot.open, SnapshotWriter.create):
+            with pytest.raises(StateError, match=r"s cannot be (read|created): Permission denied"):
+                use(closed / "s")
+    finally:
+        os.seteuid(user)

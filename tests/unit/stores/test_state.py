@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import resource
 import signal
@@ -23,6 +25,7 @@ def test_opening_makes_a_private_directory(tmp_path: Path) -> None:
     """Directories are made with mode 0700, whatever was missing above them; opening again changes nothing."""
     state = StateDirectory.open(tmp_path / "a" / "b")
     assert stat.S_IMODE(state.path.stat().st_mode) == 0o700
+    assert stat.S_IMODE(state.path.parent.stat().st_mode) == 0o700
     assert StateDirectory.open(tmp_path / "a" / "b") == state
     assert state.run_ids() == ()
 
@@ -142,6 +145,64 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
     durable.write_file(tmp_path / "link", b"x")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "target").read_bytes() == b"x"
+
+
+def test_links_in_a_circle_are_a_state_error(tmp_path: Path) -> None:
+    """Links that lead to each other are named, not followed for ever, and stay as they are."""
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(StateError, match="a cannot be written: Too many levels of symbolic links") as caught:
+        durable.write_file(tmp_path / "a", b"x")
+    assert "not a link" in caught.value.remedy
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_every_new_directory_is_synced_into_the_one_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut after a deep directory was made does not lose one in the middle."""
+    synced: list[int] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    durable.make_directory(tmp_path / "a" / "b" / "c")
+    assert synced == [part.stat().st_ino for part in (tmp_path, tmp_path / "a", tmp_path / "a" / "b")]
+
+
+def test_a_file_system_that_cannot_sync_directories_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where directories have no fsync (EINVAL) writing goes on; an error of the disk is told."""
+    codes = [errno.EINVAL]
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(codes[0], os.strerror(codes[0]))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    durable.write_file(tmp_path / "f", b"x")
+    assert (tmp_path / "f").read_bytes() == b"x"
+    codes[0] = errno.EIO
+    with pytest.raises(StateError, match="f cannot be written: Input/output error"):
+        durable.write_file(tmp_path / "f", b"y")
+
+
+def test_without_a_full_sync_the_plain_one_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Network file systems on macOS do not have its F_FULLFSYNC: there fsync must do."""
+    synced: list[int] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(descriptor)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 9999, raising=False)  # no such operation on any system
+    with (tmp_path / "f").open("w") as file:
+        durable.sync(file.fileno())
+        assert synced == [file.fileno()]
 
 
 def test_a_device_is_written_to_directly() -> None:
