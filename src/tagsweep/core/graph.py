@@ -15,19 +15,11 @@ from typing import Final
 
 from tagsweep.core.derived import Ambiguous, Derived, derived_from
 from tagsweep.model.inventory import Inventory
-from tagsweep.model.manifest import DOCKER_MANIFEST, OCI_MANIFEST, Descriptor, Manifest, Unreadable
+from tagsweep.model.manifest import DOCKER_MANIFEST, DOCKER_SCHEMA_1, OCI_MANIFEST, Descriptor, Manifest, Unreadable
 from tagsweep.model.reference import Digest
 
 _IMAGE_TYPES: Final = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 """An unread descriptor of these types lists layers and no manifests, so that nothing below it can be overlooked."""
-
-_SCHEMA_1: Final = frozenset(
-    {
-        "application/vnd.docker.distribution.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.v1+prettyjws",
-    }
-)
-"""Unreadable for tagsweep, but of a format that can name neither another manifest nor a subject."""
 
 
 class Graph:
@@ -209,7 +201,7 @@ class Graph:
         manifest = self._manifests.get(digest)
         if manifest is None and digest in self._missing:
             return False
-        if isinstance(manifest, Unreadable) and manifest.media_type in _SCHEMA_1:
+        if isinstance(manifest, Unreadable) and manifest.media_type in DOCKER_SCHEMA_1:
             return False
         return self.is_unknown(digest)
 

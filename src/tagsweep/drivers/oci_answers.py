@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any, Final
 
+from tagsweep.drivers.schema1 import signed_payload
 from tagsweep.http.failures import REFUSALS, Said, failure, read_error
 from tagsweep.model.errors import InvalidReference, ProtocolViolation
 from tagsweep.model.manifest import MANIFEST_TYPES, RawManifest
@@ -91,15 +92,18 @@ def verified(data: bytes, digest: Digest, *, place: str, what: str) -> Digest:
 def raw_manifest(response: Response, *, asked: Digest | None, place: str, what: str) -> RawManifest:
     """Return the manifest in a 200 answer, checked against the header and against the digest ``asked``, if any."""
     told = digest_header(response, place=place)
+    media_type = _media_type(response)
+    signed = signed_payload(response.body, media_type)
+    named = response.body if signed is None else signed
     if asked is not None:
-        digest = verified(response.body, asked, place=place, what=what)
+        digest = verified(named, asked, place=place, what=what)
         if told is not None and told.algorithm == digest.algorithm and told != digest:
             raise ProtocolViolation(f"{place}: {what} is answered with the digest {told.short}")
     elif told is not None:
-        digest = verified(response.body, told, place=place, what=what)
+        digest = verified(named, told, place=place, what=what)
     else:
-        digest = Digest(f"sha256:{hashlib.sha256(response.body).hexdigest()}")
-    return RawManifest(digest=digest, media_type=_media_type(response), data=response.body)
+        digest = Digest(f"sha256:{hashlib.sha256(named).hexdigest()}")
+    return RawManifest(digest=digest, media_type=media_type, data=response.body)
 
 
 def _media_type(response: Response) -> str:

@@ -22,6 +22,14 @@ DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 MANIFEST_TYPES: Final = (OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST)
 """What every request for a manifest must accept; without the index types a registry answers another digest or a 404."""
 
+DOCKER_SCHEMA_1: Final = frozenset(
+    {
+        "application/vnd.docker.distribution.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    }
+)
+"""The format before Docker 1.10. It refers to layers only, so that it can reach no other manifest."""
+
 INDEX_TYPES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
 
 ATTESTATION_ANNOTATION: Final = "vnd.docker.reference.type"
@@ -135,8 +143,11 @@ def _unreadable(digest: Digest, why: str, media_type: str, data: bytes) -> Unrea
 def _from_document(document: dict[str, Any], *, media_type: str, digest: Digest, size: int) -> Manifest | Unreadable:
     has_children = isinstance(document.get("manifests"), list)
     has_layers = isinstance(document.get("layers"), list)
+    if not has_children and not has_layers and _is_schema_1(document):
+        old = media_type if media_type in DOCKER_SCHEMA_1 else min(DOCKER_SCHEMA_1)
+        return Unreadable(digest=digest, why="Docker's old schema 1", media_type=old, size=size)
     if has_children == has_layers:
-        why = "both manifests and layers are listed" if has_children else _shapeless(document)
+        why = f"{'both' if has_children else 'neither'} manifests {'and' if has_children else 'nor'} layers are listed"
         return Unreadable(digest=digest, why=why, media_type=media_type, size=size)
     subject = document.get("subject")
     config = document.get("config")
@@ -154,10 +165,10 @@ def _from_document(document: dict[str, Any], *, media_type: str, digest: Digest,
     )
 
 
-def _shapeless(document: dict[str, Any]) -> str:
-    if document.get("schemaVersion") == 1:
-        return "Docker's old schema 1"
-    return "neither manifests nor layers are listed"
+def _is_schema_1(document: dict[str, Any]) -> bool:
+    return (
+        document.get("schemaVersion") == 1 and isinstance(document.get("fsLayers"), list) and "subject" not in document
+    )
 
 
 def _descriptor(entry: Any) -> Descriptor:

@@ -140,6 +140,6 @@ def test_a_senseless_size_is_unknown(size: object) -> None:
 
 def test_old_schema_1_is_named() -> None:
     """Hazard 52: Docker's schema 1 is reported as what it is."""
-    manifest = parse_manifest(b'{"schemaVersion": 1}', media_type="", digest=digest("this"))
+    manifest = parse_manifest(b'{"schemaVersion": 1, "fsLayers": []}', media_type="", digest=digest("this"))
     assert isinstance(manifest, Unreadable)
     assert "schema 1" in manifest.why
