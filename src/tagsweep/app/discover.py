@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from tagsweep.app.config_facts import read_config
 from tagsweep.core.derived import Derived, derived_from
-from tagsweep.http.pool import Pool
 from tagsweep.model.errors import (
     AuthenticationFailed,
     PermissionDenied,
@@ -69,16 +68,8 @@ class _Reading:
             self.manifests[digest] = raw.parse()
 
     def work(self, task: str, items: Iterable[K], function: Callable[[K], V]) -> Iterator[tuple[K, V]]:
-        """Run ``function`` over the items with this registry's number of threads, telling the progress."""
-        queue = list(items)
-        if not queue:
-            return
-        progress = self.session.progress
-        progress.begin(f"{self.repository}: {task}", len(queue))
-        with Pool(self.session.settings(self.repository.registry).concurrency) as pool:
-            for item, result in pool.map_unordered(function, queue):
-                progress.advance()
-                yield item, result
+        """Run ``function`` over the items, telling the progress."""
+        return self.session.work(self.repository, task, items, function)
 
     def save(self) -> None:
         """Put everything fresh into the cache."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Final, assert_never
 from tagsweep.app.look import Look, look_again
 from tagsweep.core.recheck import blocked
 from tagsweep.core.resume import blocked_by, prerequisites, remaining
-from tagsweep.http.pool import Pool
 from tagsweep.model.errors import (
     AuthenticationFailed,
     DamageFound,
@@ -80,16 +80,14 @@ class Executor:
         stopped = {**blocked(self.part, look.tags, manifests), **self.forbidden}
         clock = self.session.clock
         started = clock.monotonic()
-        progress = self.session.progress
-        progress.begin(f"{self.part.repository}: deleting", len(steps))
 
         def run(step: Step) -> tuple[Outcome, RegistryError | None]:
             return self._run_step(step, stopped, earlier)
 
-        with Pool(self.concurrency) as pool:
-            for step, (outcome, error) in pool.map_unordered(run, steps):
+        ended = self.session.work(self.part.repository, "deleting", steps, run, threads=self.concurrency)
+        with contextlib.closing(ended):  # an error here lets the steps in flight finish before it goes on
+            for step, (outcome, error) in ended:
                 self.outcomes[step.key] = outcome
-                progress.advance()
                 self._stop_on_refusals(outcome, error)
         self.samples.append((len(look.tags), (clock.monotonic() - started) / len(steps)))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tagsweep.http.pool import Pool
 from tagsweep.model.manifest import DOCKER_MANIFEST, OCI_MANIFEST, Manifest, Unreadable
 
 if TYPE_CHECKING:
@@ -39,12 +38,7 @@ def look_again(part: RepositoryPlan, *, session: Session) -> Look:
     def resolve(name: str) -> Digest | None:
         return driver.resolve_tag(path, name)
 
-    session.progress.begin(f"{part.repository}: looking at the tags", len(names))
-    tags: dict[str, Digest | None] = {}
-    with Pool(session.settings(part.repository.registry).concurrency) as pool:
-        for name, digest in pool.map_unordered(resolve, sorted(names)):
-            session.progress.advance()
-            tags[name] = digest
+    tags = dict(session.work(part.repository, "looking at the tags", sorted(names), resolve))
     changed = {digest for name, digest in tags.items() if digest is not None and digest != planned.get(name)}
     return Look(tags=tags, manifests=read_closure(part.repository, changed, session))
 

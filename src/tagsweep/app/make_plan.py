@@ -25,7 +25,6 @@ from tagsweep.core.planning import plan_repository
 from tagsweep.core.protect import canonical_repository
 from tagsweep.core.storage import space
 from tagsweep.core.timeline import count_points, timeline
-from tagsweep.http.pool import Pool
 from tagsweep.model.decision import Verdict
 from tagsweep.model.plan import DeleteManifest, GuardRefusal, Plan, RepositoryPlan, SourceAnswer, Space
 
@@ -195,11 +194,8 @@ def _with_referrers(inventory: Inventory, decided: DecisionSet, graph: Graph, se
         return driver.list_referrers(repository.path, subject)
 
     while level:
-        session.progress.begin(f"{repository}: asking for referrers", len(level))
-        with Pool(session.settings(repository.registry).concurrency) as pool:
-            for subject, found in pool.map_unordered(ask, sorted(level)):
-                session.progress.advance()
-                referrers[subject] = found if found is not None else ()
+        for subject, found in session.work(repository, "asking for referrers", sorted(level), ask):
+            referrers[subject] = found if found is not None else ()
         level = {descriptor.digest for found in referrers.values() for descriptor in found} - referrers.keys()
     return replace(inventory, referrers=referrers)
 

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from tagsweep.http.curl_errors import TRUNCATED
-from tagsweep.http.pool import Pool
 from tagsweep.model.errors import (
     ConfigurationError,
     NotFound,
@@ -128,11 +127,10 @@ def _wanted(
 def _put_manifests(restoring: _Restoring, roots: set[Digest]) -> None:
     """Put everything below the roots, deepest first, level by level."""
     for level in _levels(restoring, roots):
-        restoring.session.progress.begin(f"{restoring.repository}: putting back manifests", len(level))
-        with Pool(restoring.session.settings(restoring.repository.registry).concurrency) as pool:
-            for digest, ended in pool.map_unordered(lambda d: _put_one(restoring, d), level):
-                restoring.session.progress.advance()
-                restoring.state[digest] = ended
+        put = restoring.session.work(
+            restoring.repository, "putting back manifests", level, lambda d: _put_one(restoring, d)
+        )
+        restoring.state.update(put)
 
 
 def _levels(restoring: _Restoring, roots: set[Digest]) -> list[list[Digest]]:
@@ -204,15 +202,14 @@ def _lacking(restoring: _Restoring, raw: RawManifest) -> tuple[RestoreKind, str]
 
 # --- tags ---------------------------------------------------------------------------------------------------------
 def _put_tags(restoring: _Restoring, tags: Mapping[str, Digest]) -> list[RestoreOutcome]:
-    outcomes = []
-    restoring.session.progress.begin(f"{restoring.repository}: putting back tags", len(tags))
-    with Pool(restoring.session.settings(restoring.repository.registry).concurrency) as pool:
-        for tag, (kind, why) in pool.map_unordered(lambda t: _put_tag(restoring, t, tags[t]), tags):
-            restoring.session.progress.advance()
-            outcomes.append(
-                RestoreOutcome(repository=restoring.repository, tag=tag, digest=tags[tag], kind=kind, why=why)
-            )
-    return sorted(outcomes, key=lambda outcome: outcome.tag)
+    repository = restoring.repository
+    ended = dict(
+        restoring.session.work(repository, "putting back tags", tags, lambda t: _put_tag(restoring, t, tags[t]))
+    )
+    return [
+        RestoreOutcome(repository=repository, tag=tag, digest=tags[tag], kind=kind, why=why)
+        for tag, (kind, why) in sorted(ended.items())
+    ]
 
 
 def _put_tag(restoring: _Restoring, tag: str, digest: Digest) -> tuple[RestoreKind, str]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Hashable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from tagsweep.app.plugins import driver_factory
+from tagsweep.http.pool import Pool
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import CountsRequests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from tagsweep.model.reference import Repository
     from tagsweep.ports import Clock, Progress, RegistryDriver
     from tagsweep.stores.state import StateDirectory
+
+Item = TypeVar("Item", bound=Hashable)
+Result = TypeVar("Result")
 
 LAYOUT_PREFIX: Final = "oci-layout:"
 """A registry whose name begins so is a directory in the OCI image layout."""
@@ -51,6 +56,28 @@ class Session:
             factory = driver_factory(settings.driver if settings.driver is not None else default)
             self._drivers[registry] = factory.connect(settings, clock=self.clock, progress=self.progress)
         return self._drivers[registry]
+
+    def work(
+        self,
+        repository: Repository,
+        task: str,
+        items: Iterable[Item],
+        function: Callable[[Item], Result],
+        *,
+        threads: int | None = None,
+    ) -> Generator[tuple[Item, Result], None, None]:
+        """Yield each item with what ``function`` returns for it, as they are ready, and tell the progress of ``task``.
+
+        As many run at once as the settings of the registry say, or ``threads``; how it ends is :class:`Pool`'s.
+        """
+        queue = list(items)
+        if not queue:
+            return
+        self.progress.begin(f"{repository}: {task}", len(queue))
+        with Pool(self.settings(repository.registry).concurrency if threads is None else threads) as pool:
+            for item, result in pool.map_unordered(function, queue):
+                self.progress.advance()
+                yield item, result
 
     def aliases(self) -> Mapping[str, str]:
         """Return other names of registry hosts, each with the name that is used here."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tagsweep.http.pool import Pool
 from tagsweep.model.decision import Verdict
 from tagsweep.model.manifest import Manifest, RawManifest, Unreadable
 from tagsweep.model.plan import DeleteManifest, Plan, RepositoryPlan
@@ -81,14 +80,9 @@ def _read(repository: Repository, digests: set[Digest], saved: Saved, session: S
     def fetch(digest: Digest) -> RawManifest | None:
         return driver.fetch_manifest(repository.path, digest)
 
-    if wanted:
-        session.progress.begin(f"{repository}: saving manifests for undo", len(wanted))
-        with Pool(session.settings(repository.registry).concurrency) as pool:
-            for digest, raw in pool.map_unordered(fetch, wanted):
-                session.progress.advance()
-                if raw is None:
-                    saved.absent.add(digest)
-                else:
-                    found[digest] = raw
-        cache.put(raw for digest, raw in found.items() if digest in set(wanted))
+    fresh = dict(session.work(repository, "saving manifests for undo", wanted, fetch))
+    saved.absent.update(digest for digest, raw in fresh.items() if raw is None)
+    read = {digest: raw for digest, raw in fresh.items() if raw is not None}
+    cache.put(read.values())
+    found.update(read)
     return [found[digest] for digest in sorted(found)]
