@@ -102,10 +102,11 @@ def _key(text: str, place: Place) -> str:
 def _group(name: str, place: Place, matched: Match, classes: Classes) -> str:
     for pattern, groups in matching.group_names(matched, classes):
         if name not in groups:
-            has = f"it has {listing(sorted(groups), last='and')}" if groups else "it has no named group"
             raise place.error(
                 f"'per' names the group {name!r}, which the rule's match does not have: {pattern!r}",
-                remedy=did_you_mean(name, sorted(groups)) if groups else f"{has}; write (?P<{name}>…) in a regex",
+                remedy=did_you_mean(name, sorted(groups))
+                if groups
+                else f"it has no named group; write (?P<{name}>…) in a regex",
             )
     return name
 

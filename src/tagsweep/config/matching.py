@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Final
 
-from tagsweep.config.places import Place, did_you_mean, listing
+from tagsweep.config.places import Place, did_you_mean, foreign_character, listing
 from tagsweep.config.wire import MatchWire, NamingWire, NewestVersionsWire, OneOrMore
 from tagsweep.core import patterns
 from tagsweep.core.versions import check_formats
@@ -31,6 +31,9 @@ _CALVER_HELP: Final = (
     "join calver.org's YYYY, YY, 0Y, MM, 0M, WW, 0W, DD, 0D, MAJOR, MINOR, MICRO and MODIFIER, such as YYYY.0M.MICRO"
 )
 _CLASS_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
+_CHARACTER_CLASS: Final = re.compile(r"\[[!^]?+.[^\]]*\]", re.DOTALL)
+_NEVER_IN_TAG: Final = re.compile(r"[^A-Za-z0-9_.*?-]", re.ASCII)
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.-]*", re.ASCII)
 
 
@@ -135,6 +138,13 @@ def _glob(text: str, place: Place) -> Glob:
         raise place.error(str(error), remedy="[abc] stands for one of these characters; [[] for the bracket") from error
     if too_wide:
         raise place.error(f"the glob {text!r} matches the empty string", remedy="write '?*' to match every tag")
+    never = _NEVER_IN_TAG.search(_CHARACTER_CLASS.sub("", text)) or _NOT_ASCII.search(text)
+    if never is not None:
+        # Under keep or exclude, a pattern that cannot match would let go what it was written to hold.
+        raise place.error(
+            f"the glob {text!r} matches no tag: none has the character {_in_words(never[0])}",
+            remedy="a glob has *, ? and [abc], else letters, digits, _ . and -; several globs are a list",
+        )
     return glob
 
 
@@ -151,6 +161,11 @@ def _regex(text: str, place: Place) -> Regex:
         ) from error
     except (FutureWarning, OverflowError, RecursionError) as error:
         raise place.error(f"{text!r} is not a safe regular expression: {error}") from error
+    if not text.isascii():
+        raise place.error(
+            f"the regular expression {text!r} has the character {foreign_character(text)}, and no tag has it",
+            remedy="tags have letters A to Z, digits, _ . and -; retype what only looks like one of them",
+        )
     regex = Regex(text)
     if patterns.accepts_empty(regex):
         raise place.error(
@@ -160,10 +175,15 @@ def _regex(text: str, place: Place) -> Regex:
     return regex
 
 
+def _in_words(character: str) -> str:
+    return foreign_character(character) or repr(character)
+
+
 def _tag(text: str, place: Place) -> str:
     if not is_tag(text):
+        odd = foreign_character(text)
         raise place.error(
-            f"{text!r} is not a tag",
+            f"{text!r} is not a tag{f': it has {odd}' if odd else ''}",
             remedy="names are whole tags: 1 to 128 letters, digits, _ . and -; use glob for a pattern",
         )
     return text

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TypeAlias
+from typing import Final, TypeAlias
+from unicodedata import name as character_name
 
+from tagsweep.http.redact import HIDDEN, excerpt
 from tagsweep.model.errors import PolicyError
 
 Step: TypeAlias = str | int
 """A key of a mapping or an index of a list."""
 
+_USERINFO: Final = re.compile(r"[^\s/@:'\"]+:[^\s/@'\"]+@(?!sha[0-9]+:)")
+"""User and password before a host; a tag before a digest looks the same and is none."""
+_HEAD: Final = 300
+_TAIL: Final = 160
+_MOST_NAMED: Final = 24
+
 
 def policy_error(path: str, line: int, column: int, sentence: str, *, remedy: str = "") -> PolicyError:
-    """Return the error for a place; ``line`` and ``column`` begin at 1."""
-    return PolicyError(f"{path}:{line}:{column}: {sentence}", remedy=remedy)
+    """Return the error for a place; ``line`` and ``column`` begin at 1.
+
+    What is quoted from the file is shortened in its middle, and shows no secret that somebody wrote there.
+    """
+    return PolicyError(f"{path}:{line}:{column}: {_fit(sentence)}", remedy=_fit(remedy))
+
+
+def _fit(text: str) -> str:
+    # Cut before it is searched too: the file may be one line of a million characters.
+    text = _shortened(text, 8 * _HEAD, 8 * _TAIL)
+    text = _USERINFO.sub(f"{HIDDEN}@", excerpt(text, limit=2 * len(text) + 100))
+    return _shortened(text, _HEAD, _TAIL)
+
+
+def _shortened(text: str, head: int, tail: int) -> str:
+    return text if len(text) <= head + tail else f"{text[:head]} … {text[-tail:]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,4 +106,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = nearest(word, candidates)
     if near is not None:
         return f"did you mean {near!r}?"
+    if len(candidates) > _MOST_NAMED:
+        shown = ", ".join(repr(candidate) for candidate in candidates[:_MOST_NAMED])
+        return f"it can be {shown} or one of {len(candidates) - _MOST_NAMED} others"
     return f"it can be {listing(repr(c) for c in candidates)}" if candidates else ""
+
+
+def foreign_character(text: str) -> str:
+    """Return the first character of ``text`` that is not ASCII, in words, or nothing: some look like Latin letters."""
+    for character in text:
+        if not character.isascii():
+            return f"U+{ord(character):04X} {character_name(character, '')}".strip()
+    return ""

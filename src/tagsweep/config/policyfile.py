@@ -11,6 +11,7 @@ from typing import Final
 from tagsweep.config import keeping, matching, targets, units
 from tagsweep.config.places import Place, did_you_mean, policy_error
 from tagsweep.config.reading import read
+from tagsweep.config.schedule import parse_schedule
 from tagsweep.config.wire import (
     EVIDENCE_REMEDY,
     ApplyWire,
@@ -22,7 +23,7 @@ from tagsweep.config.wire import (
     RuleWire,
     VerifyWire,
 )
-from tagsweep.config.yamltree import compose
+from tagsweep.config.yamltree import MAX_CHARACTERS, compose
 from tagsweep.model.errors import PolicyError
 from tagsweep.model.policy import (
     ApplySettings,
@@ -41,21 +42,23 @@ from tagsweep.model.policy import (
     WavePercent,
 )
 
-SCHEDULES: Final = ("daily", "weekly", "monthly", "quarterly", "yearly")
-CRON_PATTERN: Final = r"^[0-9A-Za-z*/,?#-]+( +[0-9A-Za-z*/,?#-]+){4}$"
-_CRON: Final = re.compile(CRON_PATTERN.strip("^$"), re.ASCII)
 _SOURCE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.-]+)*", re.ASCII)
 _WHOLE: Final = 100.0
+_MOST_BYTES: Final = 4 * MAX_CHARACTERS + 1
+"""No more than this is read; what is longer has too many characters, whatever they are."""
 
 
 def load_policy(path: Path) -> Policy:
     """Return the policy in the file, or raise PolicyError naming the file, and line and column where they help."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES)
     except FileNotFoundError as error:
         raise PolicyError(f"{path}: there is no such file", remedy="name a policy file with -c") from error
     except OSError as error:
         raise PolicyError(f"{path}: the file cannot be read: {error.strerror}") from error
+    if len(data) == _MOST_BYTES:
+        raise policy_error(str(path), 1, 1, "the file has more than 16 MiB and is no policy")
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -85,19 +88,19 @@ def parse_policy(text: str, *, path: str) -> Policy:
             reports=_path(wire.record.reports, place.at("record", "reports")),
         ),
         registries=_registries(wire, place.at("registries")),
-        schedule=_schedule(wire.schedule, place.at("schedule")) if wire.schedule is not None else None,
+        schedule=parse_schedule(wire.schedule, place.at("schedule")) if wire.schedule is not None else None,
         path=path,
         fingerprint=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
     )
 
 
 def _targets(texts: Sequence[str], place: Place) -> tuple[str, ...]:
-    found: list[str] = []
+    found: dict[str, None] = {}
     for index, text in enumerate(texts):
         target = targets.parse_target(text, place.at(index))
         if target in found:
             raise place.at(index).error(f"the target {target!r} is written twice", remedy="keep one of them")
-        found.append(target)
+        found[target] = None
     return tuple(found)
 
 
@@ -105,7 +108,8 @@ def _rules(wires: Sequence[RuleWire], place: Place, classes: dict[str, NamingCla
     found: dict[str, Rule] = {}
     for index, wire in enumerate(wires):
         at = place.at(index)
-        name = wire.name.strip()
+        # Reports and changelogs name the rule within a line.
+        name = " ".join(wire.name.split())
         if not name:
             raise at.at("name").error("the rule's name is empty", remedy="write what the rule is about")
         if name in found:
@@ -141,7 +145,7 @@ def _protection(wire: ProtectWire, place: Place, classes: dict[str, NamingClass]
         raise place.at("reason").error("the reason is empty", remedy="write why these tags must stay")
     return Protection(
         match=matching.match(wire.match, place.at("match"), classes),
-        reason=wire.reason.strip(),
+        reason=" ".join(wire.reason.split()),
         repositories=_repositories(wire.repositories, place.at("repositories")),
         may_match_nothing=wire.may_match_nothing,
     )
@@ -238,6 +242,12 @@ def _path(text: str | None, place: Place) -> str | None:
     return text
 
 
+def _text(text: str | None, place: Place) -> str | None:
+    if text is not None and not text.strip():
+        raise place.error(f"{place.name} is empty", remedy="write its name, or remove the key")
+    return text
+
+
 def _registries(wire: PolicyWire, place: Place) -> tuple[RegistrySettings, ...]:
     found: dict[str, RegistrySettings] = {}
     names: dict[str, str] = {}
@@ -261,20 +271,11 @@ def _registry(host: str, wire: RegistryWire, place: Place) -> RegistrySettings:
         )
     return RegistrySettings(
         host=host,
-        driver=wire.driver,
+        driver=_text(wire.driver, place.at("driver")),
         plain_http=wire.plain_http,
-        ca=wire.ca,
-        client_certificate=wire.client_certificate,
-        client_key=wire.client_key,
+        ca=_path(wire.ca, place.at("ca")),
+        client_certificate=_path(wire.client_certificate, place.at("client_certificate")),
+        client_key=_path(wire.client_key, place.at("client_key")),
         concurrency=wire.concurrency,
         aliases=tuple(targets.parse_host(text, place.at("aliases", index)) for index, text in enumerate(wire.aliases)),
     )
-
-
-def _schedule(text: str, place: Place) -> str:
-    if text not in SCHEDULES and _CRON.fullmatch(text) is None:
-        raise place.error(
-            f"{text!r} is not a schedule",
-            remedy=f"{did_you_mean(text, SCHEDULES)} Or write the five fields of cron: '0 4 1 */3 *'",
-        )
-    return text

@@ -16,9 +16,9 @@ import yaml
 from msgspec import inspect
 
 from tagsweep.config import wording
-from tagsweep.config.places import Place, Step, did_you_mean, listing, policy_error
+from tagsweep.config.places import Place, Step, did_you_mean, foreign_character, listing, policy_error
 from tagsweep.config.wire import Choice
-from tagsweep.config.yamltree import position
+from tagsweep.config.yamltree import check_characters, position
 from tagsweep.model.errors import PolicyError
 
 _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})", re.ASCII)
@@ -115,6 +115,8 @@ class _Reader:
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise self._error(key, "a key must be plain text", "put a value that begins with [ or { in quotes")
+            self._check_tag(key)
+            check_characters(key, file=self.file)
             if key.tag == _STANDARD_TAG + "merge" and key.style is None:
                 raise self._error(
                     key, "merge keys (<<) are not supported", "repeat the keys, or use an alias for a value"
@@ -155,7 +157,9 @@ class _Reader:
                 return self._error(
                     key, f"a colon is missing after {first!r}", f"write {first}: {name[len(first) :].strip()}"
                 )
-        return self._error(key, f"the key {name!r} is not known here", did_you_mean(name, known))
+        odd = foreign_character(name)
+        sentence = f"the key {name!r} {f'(with {odd}) ' if odd else ''}is not known here"
+        return self._error(key, sentence, did_you_mean(name, known))
 
     def _missing(self, node: yaml.Node, one: inspect.Field, path: tuple[Step, ...]) -> PolicyError:
         remedy = _extra(one.type).get("remedy", "")
@@ -288,6 +292,11 @@ class _Reader:
             raise self._error(node, "this value contains itself through an alias", "write it out")
         if self.seen > _MOST_NODES:
             raise self._error(node, f"the policy has more than {_MOST_NODES:,} values", "use fewer aliases")
+        self._check_tag(node)
+        if isinstance(node, yaml.ScalarNode):
+            check_characters(node, file=self.file)
+
+    def _check_tag(self, node: yaml.Node) -> None:
         if node.tag not in _KNOWN_TAGS:
             shown = "!!" + node.tag.removeprefix(_STANDARD_TAG) if node.tag.startswith(_STANDARD_TAG) else node.tag
             raise self._error(node, f"the YAML tag {shown} is not supported", "remove it, or put the value in quotes")

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tagsweep.config.policyfile import CRON_PATTERN, SCHEDULES
+from tagsweep.config.schedule import CRON_PATTERN, SCHEDULES
 from tagsweep.config.units import PERCENT_PATTERN
 from tagsweep.config.wire import KEEP_CLAUSES, PolicyWire
 

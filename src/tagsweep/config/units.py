@@ -53,5 +53,5 @@ def parse_percent(text: str, place: Place) -> float:
 def check_percent(value: float, place: Place) -> float:
     """Return ``value`` if it is a possible share in percent."""
     if not 0.0 <= value <= _HUNDRED:
-        raise place.error(f"{value:g} is not from 0 to 100 percent")
+        raise place.error(f"{value:.12g} is not from 0 to 100 percent")
     return value

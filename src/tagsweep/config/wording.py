@@ -17,6 +17,8 @@ _TYPES: Final[dict[type[inspect.Type], str]] = {
     inspect.IntType: "a whole number",
     inspect.FloatType: "a number",
 }
+_MOST_DIGITS: Final = 18
+"""Longer whole numbers are none to the reader."""
 _ENTRIES: Final = {"rules": "rule", "protect": "protection", "keep": "keep clause", "checks": "check"}
 _TRUTHS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false", "true": "true", "false": "false"}
 
@@ -64,6 +66,26 @@ def owner(path: tuple[Step, ...]) -> str:
     return _ENTRIES.get(last, last) if isinstance(path[-1], int) else repr(last)
 
 
+def _is_entry(text: str, info: inspect.Type) -> bool:
+    """Tell whether ``text`` alone could be an entry of this list, so that brackets are all that is missing."""
+    item = bare(info)
+    entry = item.item_type if isinstance(item, inspect.ListType) else item
+    if isinstance(entry, inspect.Metadata) and "words" in (entry.extra or {}):
+        return text in (entry.extra or {})["words"]
+    inner = bare(entry)
+    members = inner.types if isinstance(inner, inspect.UnionType) else (inner,)
+    return any(isinstance(member, inspect.StrType) for member in members)
+
+
+def _whole_number(text: str) -> str:
+    digits = text.replace("_", "").replace(",", "").lstrip("0") or text[-1:]
+    if not (digits.isascii() and digits.isdecimal()):
+        return "write decimal digits only"
+    if len(digits) > _MOST_DIGITS:
+        return f"write a number of at most {_MOST_DIGITS} digits"
+    return f"write {digits}, without quotes, zeros in front or separators"
+
+
 def repair(node: yaml.Node, info: inspect.Type, path: tuple[Step, ...]) -> str:
     """Return what to write instead, where the value itself tells; empty where it does not."""
     if not isinstance(node, yaml.ScalarNode):
@@ -72,10 +94,9 @@ def repair(node: yaml.Node, info: inspect.Type, path: tuple[Step, ...]) -> str:
     text: str = node.value
     match bare(info):
         case inspect.ListType():
-            return f'write {key}: ["{text}"]' if key and " " not in text else ""
+            return f'write {key}: ["{text}"]' if key and " " not in text and _is_entry(text, info) else ""
         case inspect.IntType():
-            digits = text.replace("_", "").replace(",", "")
-            return f"write {int(digits)}, without quotes, zeros in front or separators" if digits.isdecimal() else ""
+            return _whole_number(text)
         case inspect.BoolType():
             truth = _TRUTHS.get(text.lower())
             return f"write {key}: {truth}" if truth is not None else "write true or false"

@@ -16,7 +16,9 @@ from tagsweep.model.errors import PolicyError
 MAX_CHARACTERS: Final = 4 * 1024 * 1024
 """A longer policy file is refused: nobody wrote it by hand, and reading it would only waste memory."""
 
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _NO_SPACE_AFTER_COLON: Final = re.compile(r"^[\s\-]*(?P<key>[A-Za-z_][\w-]*):(?P<value>[^\s:/].*)$")
+_NULL: Final = "tag:yaml.org,2002:null"
 _SPACES: Final = "indent with spaces, two for each level"
 _QUOTE: Final = "put the whole value in single quotes"
 
@@ -25,17 +27,18 @@ def compose(text: str, *, file: str) -> yaml.Node:
     """Return the root node of the one document in ``text``, or raise PolicyError at its place."""
     if len(text) > MAX_CHARACTERS:
         raise policy_error(file, 1, 1, f"the file has more than {MAX_CHARACTERS:,} characters and is no policy")
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
     try:
-        root: yaml.Node | None = yaml.compose(text.removeprefix("\ufeff"), Loader=yaml.SafeLoader)
+        root = _root(text.removeprefix(mark), file)
     except yaml.MarkedYAMLError as error:
         raise _explain(error, text, file) from error
     except yaml.reader.ReaderError as error:
-        line, column = _line_and_column(text, error.position)
+        line, column = _line_and_column(text, error.position + len(mark))
         sentence = f"the character U+{ord(_character(error)):04X} is not allowed in YAML"
         raise policy_error(file, line, column, sentence, remedy="remove it, or save the file as UTF-8") from error
     except RecursionError as error:
         raise policy_error(file, 1, 1, "the brackets are nested too deeply to be a policy") from error
-    if root is None:
+    if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == _NULL):
         raise policy_error(
             file,
             1,
@@ -44,6 +47,33 @@ def compose(text: str, *, file: str) -> yaml.Node:
             remedy="it needs at least version: 1, targets: […], rules: […] and evidence: none or {require: […]}",
         )
     return root
+
+
+def _root(text: str, file: str) -> yaml.Node | None:
+    loader = yaml.SafeLoader(text)
+    try:
+        root: yaml.Node | None = loader.get_single_node()
+    except (ValueError, OverflowError) as error:
+        # PyYAML lets int() and chr() fail: "\UFFFFFFFF", or %YAML 1. with thousands of digits.
+        line, column = position(loader.get_mark())
+        sentence = "a number stands here that is too large for YAML"
+        raise policy_error(
+            file, line, column, sentence, remedy="remove it; a character has at most U+10FFFF"
+        ) from error
+    finally:
+        loader.dispose()
+    return root
+
+
+def check_characters(node: yaml.ScalarNode, *, file: str) -> None:
+    """Refuse what only an escape can write: no name, path or pattern has it, and terminals, files and JSON choke on it.
+
+    Tab and line feed are harmless, and a block of text has them without escapes.
+    """
+    found = _CONTROL.search(node.value)
+    if found is not None:
+        sentence = f"the character U+{ord(found[0]):04X} is not allowed in a policy"
+        raise policy_error(file, *position(node.start_mark), sentence, remedy="remove it, or the escape that makes it")
 
 
 def position(mark: yaml.Mark) -> tuple[int, int]:
@@ -67,8 +97,10 @@ def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> PolicyError:
     at = position(error.problem_mark) if error.problem_mark is not None else (1, 1)
     opened = position(error.context_mark) if error.context_mark is not None else at
     lines = text.splitlines()
-    place, sentence, remedy = _scanner_mistake(context, problem, at, opened, lines) or _structure_mistake(
-        context, problem, at, opened, lines
+    place, sentence, remedy = (
+        _scanner_mistake(context, problem, at, opened, lines)
+        or _indicator_mistake(context, problem, at, opened)
+        or _structure_mistake(context, problem, at, opened, lines)
     )
     return policy_error(file, *place, sentence, remedy=remedy)
 
@@ -76,12 +108,8 @@ def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> PolicyError:
 _Mistake = tuple[tuple[int, int], str, str]
 
 
-def _scanner_mistake(  # noqa: PLR0911  one return a mistake reads best
-    context: str, problem: str, at: tuple[int, int], opened: tuple[int, int], lines: list[str]
-) -> _Mistake | None:
-    """Recognise what PyYAML's scanner and composer stumble over: characters, quotes, anchors."""
-    if "character '\\t'" in problem or "'\\t'" in problem:
-        return at, "a tab stands where YAML wants spaces", _SPACES
+def _indicator_mistake(context: str, problem: str, at: tuple[int, int], opened: tuple[int, int]) -> _Mistake | None:
+    """Recognise values that begin with a character that means something to YAML."""
     if "cannot start any token" in problem:
         return at, f"a value cannot begin with {_shown(problem)} without quotes", _QUOTE
     if "undefined alias" in problem or "scanning an alias" in context:
@@ -90,14 +118,43 @@ def _scanner_mistake(  # noqa: PLR0911  one return a mistake reads best
             "a value that begins with * needs quotes (YAML reads it as an alias)",
             f"{_QUOTE}, such as '*-dev'",
         )
+    if "scanning an anchor" in context:
+        return opened, "a value that begins with & needs quotes (YAML reads it as an anchor)", _QUOTE
+    if "scanning a tag" in context or "undefined tag handle" in problem:
+        return opened, "a value that begins with ! needs quotes (YAML reads it as a tag)", _QUOTE
+    return None
+
+
+def _scanner_mistake(  # noqa: PLR0911  one return a mistake reads best
+    context: str, problem: str, at: tuple[int, int], opened: tuple[int, int], lines: list[str]
+) -> _Mistake | None:
+    """Recognise what PyYAML's scanner and composer stumble over: tabs, quotes, directives, documents."""
+    if "character '\\t'" in problem or "'\\t'" in problem:
+        return at, "a tab stands where YAML wants spaces", _SPACES
     if "scanning a quoted scalar" in context:
         return opened, "the quote that opens here is never closed", "close it with the same kind of quote"
     if "unknown escape character" in problem:
         return at, "a backslash in double quotes begins an escape, and this is none that YAML knows", _QUOTE
+    if (
+        "directive" in context
+        or "YAML document" in problem
+        or "duplicate tag handle" in problem
+        or "YAML directive" in problem
+    ):
+        return (
+            at,
+            f"this directive (%) is none that tagsweep can follow: {problem}",
+            "remove the line that begins with %",
+        )
+    if "duplicate anchor" in context + problem:
+        return at, "this anchor (&) has the name of an earlier one", "give each anchor its own name"
     if "expected a single document" in context:
         return at, "a second document begins here; a policy is one document", "remove the line ---"
+    if "expected '<document start>'" in problem:
+        return at, "the policy has ended before this line", "remove the line ... or the bracket that ends it too early"
     if "scanning a simple key" in context:
-        written = _line(lines, opened[0]).strip()
+        # The first word only: what follows it may be a secret.
+        written = [*_line(lines, opened[0]).strip("- \t").split(), ""][0]
         return opened, f"there is no colon after {written!r}", "write key: value, with a colon and a space"
     return None
 
@@ -117,6 +174,8 @@ def _structure_mistake(  # noqa: PLR0911  one return a mistake reads best
         return _stray_colon(at, lines)
     if "sequence entries are not allowed" in problem:
         return at, "a list entry (-) cannot begin on the line of its key", "begin the list on the next line, indented"
+    if problem == "expected <block end>, but found ':'":
+        return at, "no key stands before this colon", "write key: value, or put the value in single quotes"
     if "expected <block end>" in problem or "expected the node content" in problem:
         if "'<scalar>'" in problem:
             return at, "text follows a value that was already complete", _QUOTE

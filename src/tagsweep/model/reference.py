@@ -156,8 +156,19 @@ class Reference:
 
 
 def canonical_registry(host: str) -> str:
-    """Return the one name under which tagsweep knows this registry host; Docker Hub's aliases become docker.io."""
-    return DOCKER_HUB if host in _DOCKER_HUB_ALIASES else host
+    """Return the one name under which tagsweep knows this registry host; Docker Hub's aliases become docker.io.
+
+    Capitals and the port of https make no other registry: what runs from ``GHCR.io:443`` is in use on ``ghcr.io``.
+    Directories, and what would no longer be read as a host without them, keep them.
+    """
+    if "/" in host or not is_domain(host.lower()):
+        return host
+    folded = host.lower()
+    name = folded.removesuffix(":443")
+    # Loopback hosts are asked by plain http, where 443 is a port like any other.
+    if "." in name and not name.startswith("127."):
+        folded = name
+    return DOCKER_HUB if folded in _DOCKER_HUB_ALIASES else folded
 
 
 def is_domain(part: str) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagsweep.config import parse_policy
+from tagsweep.config import load_policy, parse_policy
 from tagsweep.model.errors import PolicyError
 
 GOOD = "version: 1\ntargets: [acme/web]\nrules: [{name: x, match: {glob: 'y*'}, keep: []}]\nevidence: none\n"
@@ -39,6 +40,20 @@ bad_yaml = [
     ("a: &b\n<<: *b", "2:1", "merge keys", "repeat"),
     ("- a\n", "1:1", "must be a mapping", ""),
     ("[" * 5000, "1:1", "nested too deeply", ""),
+    ("---\n", "1:1", "empty", "evidence"),
+    ("--- ~\n", "1:1", "empty", "evidence"),
+    ("\ufeffa: \x01\n", "1:5", r"U\+0001", "UTF-8"),
+    ('a: "\\UFFFFFFFF"', "1:7", "too large for YAML", "U+10FFFF"),
+    ('a: "\\U00110000"', "1:7", "too large for YAML", "U+10FFFF"),
+    (f"%YAML 1.{'9' * 5000}\n---\na: 1\n", "1:9", "too large for YAML", "remove it"),
+    ("%YAML 2.0\n---\na: 1\n", "1:1", r"directive \(%\)", "begins with %"),
+    ("a: &x 1\nb: &x 2\n", "2:4", "name of an earlier one", "its own name"),
+    ("g: &", "1:4", "begins with &", "single quotes"),
+    ("g: !a!b", "1:4", "begins with !", "single quotes"),
+    ("a: 1\n...\nb: 2\n", "3:1", "ended before this line", "remove the line ..."),
+    (": c\n", "1:1", "no key stands before", "key: value"),
+    ("a: 1\npassword u:secret\n", "2:1", "no colon after 'password'", "key: value"),
+    ("a:\n  token:u:secret\n  b: 1\n", "2:8", "space is missing", "token: REDACTED"),
 ]
 
 bad_values = [
@@ -49,6 +64,27 @@ bad_values = [
     ("limits: {max_removals: 010}\n", "5:24", "whole number", "write 10,"),
     ("limits: {max_removals: '5'}\n", "5:24", "quoted text", "write 5,"),
     ("limits: {max_percent: 101}\n", "5:23", "0 to 100", ""),
+    ("limits: {max_percent: 100.0001}\n", "5:23", r"100\.0001 is not from 0 to 100", ""),
+    (f"limits: {{max_removals: {'9' * 5000}}}\n", "5:24", "whole number", "at most 18 digits"),
+    (f"limits: {{max_removals: '{'9' * 5000}'}}\n", "5:24", "whole number", "at most 18 digits"),
+    ("limits: {max_removals: 1e3}\n", "5:24", "whole number", "decimal digits"),
+    ("limits: {max_removals: 00}\n", "5:24", "whole number", "write 0,"),
+    ("l\u0456mits: {}\n", "5:1", r"with U\+0456 CYRILLIC", "'limits'"),
+    ("!secret schedule: daily\n", "5:1", "tag !secret is not supported", "quotes"),
+    ('record: {changelog: "a\\0b"}\n', "5:21", r"U\+0000 is not allowed", "escape"),
+    ('sources: {a: {b: "\\ud800"}}\n', "5:18", r"U\+D800 is not allowed", "escape"),
+    ('sources: {a: {"\\e[31m": 1}}\n', "5:15", r"U\+001B is not allowed", "escape"),
+    ("sources: {'list/u:secret@x': {}}\n", "5:30", "'list/REDACTED@x' is no name", "KIND/NAME"),
+    ("registries: {x.y: {password:u:secret}}\n", "5:20", "password:REDACTED", "'driver'"),
+    ("registries: {'u:secret@x.y': {}}\n", "5:30", "not a registry host", "port"),
+    ("registries: {x.y: {}, 'X.Y:443': {}}\n", "5:34", "already names", ""),
+    ("registries: {x.y: {aliases: ['X.Y:443']}}\n", "5:19", "already names", ""),
+    ("registries: {x.y: {ca: ''}}\n", "5:24", "'ca' is empty", "path"),
+    ("registries: {x.y: {driver: ' '}}\n", "5:28", "'driver' is empty", "name"),
+    ("schedule: every day at 4 am\n", "5:11", "'every' is no minute", "0 to 59"),
+    ("schedule: '0 24 * * *'\n", "5:11", "'24' is no hour", "0 to 23"),
+    ("schedule: '0 4 1 */0 *'\n", "5:11", r"'\*/0' is no month", "1 to 12"),
+    ("schedule: '0 4 1 * mon-'\n", "5:11", "'mon-' is no day of the week", "0 to 7"),
     ("limits: {max_percent: ten}\n", "5:23", "not a percentage", "10%"),
     ("limits: {plan_valid: 24}\n", "5:22", "no unit", "24d"),
     ("limits: {plan_valid: 0h}\n", "5:22", "longer than zero", ""),
@@ -98,6 +134,7 @@ bad_parts = [
     ("[acme/web]", "[]", "2:10", "empty", "targets:"),
     ("[acme/web]", "acme/web", "2:10", "must be a list", 'targets: ["acme/web"]'),
     ("[acme/web]", "[acme/web:1.0]", "2:11", "names a tag", "leave the tag out"),
+    ("[acme/web]", "['acme/web:1@sha256:12']", "2:11", "'sha256:12' is not a digest", "HOST/PATH"),
     ("[acme/web]", "['a.b/x/*:latest']", "2:11", "names a tag", "leave the tag out"),
     ("[acme/web]", "['*']", "2:11", "which registry", "docker.io/*"),
     ("[acme/web]", "[Acme/Web]", "2:11", "registry host|lower case", ""),
@@ -107,6 +144,13 @@ bad_parts = [
     ("[acme/web]", "['localhost:5000']", "2:11", "is a registry", "localhost:5000/**"),
     ("[acme/web]", "[acme/web, docker.io/acme/web]", "2:21", "twice", ""),
     ("[acme/web]", "['oci-layout:here']", "2:11", "no directory", "/absolute"),
+    ("[acme/web]", "['oci-layout:/srv/x/']", "2:11", "empty component", "in full"),
+    ("[acme/web]", "['a.b/x/[z-a]']", "2:11", "not a glob", "range"),
+    ("[acme/web]", "['ac%me/web*']", "2:11", "'ac%me' matches no", "HOST/PATH"),
+    ("[acme/web]", "['ghcr.io:99999/acme/web']", "2:11", "no such port", "65535"),
+    ("[acme/web]", "['https://u:secret@a.b/c d']", "2:11", "as a URL", "a.b/c d"),
+    ("[acme/web]", "['u:secret@a.b/c']", "2:11", "a user stands before 'a.b/c'", "leave it out"),
+    ("[acme/web]", "['u:secret@a.b/c*']", "2:11", "a user stands before", "leave it out"),
     ("[{name: x, match: {glob: 'y*'}, keep: []}]", "[]", "3:8", "empty", "at least one rule"),
     ("name: x, ", "", "3:9", "rule has no 'name'", "name:"),
     ("name: x", "name: ' '", "3:16", "name is empty", ""),
@@ -114,8 +158,14 @@ bad_parts = [
     (", keep: []", "", "3:9", "no 'keep'", "keep: [] to keep nothing"),
     ("keep: []", "keep:", "3:45", "no value", "keep: [] to keep nothing"),
     ("keep: []", "keep: all", "3:46", "must be a list", 'keep: ["all"]'),
+    ("keep: []", "keep: 20", "3:46", "must be a list", "keep: [] to keep nothing"),
     ("'y*'", "'*'", "3:33", "empty string", "'?*'"),
     ("'y*'", "'[z-a]'", "3:33", "not a glob", ""),
+    ("'y*'", "'v{1,2}*'", "3:33", "matches no tag: none has the character '{'", "are a list"),
+    ("'y*'", "'[!]x'", "3:33", r"none has the character '\['", ""),
+    ("'y*'", "'rel\u0435ase-*'", "3:33", r"U\+0435 CYRILLIC SMALL LETTER IE", "letters"),
+    ("glob: 'y*'", "regex: 'rel\u0435ase-.+'", "3:34", r"U\+0435 CYRILLIC", "retype"),
+    ("glob: 'y*'", "names: ['l\u0430test']", "3:35", r"it has U\+0430 CYRILLIC", "whole tags"),
     ("glob: 'y*'", "regex: 'v*'", "3:34", "empty string", "+"),
     ("glob: 'y*'", "regex: '(a'", "3:34", "at character 1", ""),
     ("glob: 'y*'", "regex: '[[a]x'", "3:34", "safe regular expression", ""),
@@ -126,8 +176,10 @@ bad_parts = [
     ("glob: 'y*'", "names: []", "3:34", "is empty", ""),
     ("keep: []", "repositories: [web], keep: []", "3:55", "full repository name", "**/web"),
     ("keep: []", "repositories: [], keep: []", "3:54", "is empty", "all targets"),
+    ("keep: []", "repositories: ['**/[z-a]'], keep: []", "3:55", "not a glob", "range"),
     ("[]}]", "[{newest: 3, per: x}]}]", "3:64", "names the group 'x'", "(?P<x>"),
     ("[]}]", "[{newest: ten}]}]", "3:56", "whole number", ""),
+    ("[]}]", "[{glob: 'v{1,2}'}]}]", "3:54", "matches no tag", "are a list"),
     ("[]}]", "[{within: 30}]}]", "3:56", "no unit", "30d"),
     ("[]}]", "[{within: 30 days}]}]", "3:56", "not a duration", "30d"),
     ("[]}]", "[{within: 9999999w}]}]", "3:56", "100 years", "all: true"),
@@ -201,3 +253,28 @@ def test_aliases_cannot_blow_up_the_reader() -> None:
     levels = "".join(f"  s/{n}: {{x: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 9))
     with pytest.raises(PolicyError, match="more than 200,000 values"):
         parse_policy(GOOD + "sources:\n  s/0: {x: &a0 [1]}\n" + levels, path="p.yaml")
+
+
+def test_a_long_value_is_shortened_in_the_message() -> None:
+    """What is quoted from the file does not fill the screen, and what is wrong with it is still said."""
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(GOOD + f"limits: {{max_removals: {'x' * 100_000}}}\n", path="p.yaml")
+    assert len(str(caught.value)) < 600
+    assert "'max_removals' must be a whole number" in str(caught.value)
+
+
+def test_an_unknown_class_among_thousands_names_a_few() -> None:
+    """The remedy for an unknown name lists some of the known ones, however many there are."""
+    naming = "".join(f"  c{n}: {{names: a}}\n" for n in range(1000))
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(GOOD.replace("glob: 'y*'", "class: zzz") + "naming:\n" + naming, path="p.yaml")
+    assert caught.value.remedy.endswith("'c23' or one of 976 others")
+
+
+def test_a_policy_larger_than_any_is_not_read_whole(tmp_path: Path) -> None:
+    """A file that cannot be a policy is refused by its size."""
+    path = tmp_path / "huge.yaml"
+    with path.open("wb") as file:
+        file.truncate(1 << 34)
+    with pytest.raises(PolicyError, match=r"huge\.yaml:1:1: the file has more than 16 MiB"):
+        load_policy(path)

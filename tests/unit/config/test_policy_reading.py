@@ -35,6 +35,7 @@ from tagsweep.model.policy import (
     WavePercent,
 )
 
+GOOD = "version: 1\ntargets: [acme/web]\nrules: [{name: x, match: {glob: 'y*'}, keep: []}]\nevidence: none\n"
 BASE = """\
 version: 1
 targets: [docker.io/acme/*]
@@ -95,6 +96,8 @@ good_targets = [
     ("'[::1]:5000/a/**'", None),
     ("localhost/a", "localhost/a"),
     ("ghcr.io/**", "ghcr.io/**"),
+    ("GHCR.io:443/**", "ghcr.io/**"),
+    ("GHCR.io/acme/web", "ghcr.io/acme/web"),
     ("oci-layout:/srv/images", "oci-layout:/srv/images"),
 ]
 
@@ -197,3 +200,22 @@ def test_bytes_that_are_not_utf8_are_named_by_their_place(tmp_path: Path) -> Non
     file.write_bytes(b"version: 1\n# caf\xe9\n")
     with pytest.raises(PolicyError, match=r"p\.yaml:2:6: the file is not UTF-8"):
         load_policy(file)
+
+
+@pytest.mark.parametrize("schedule", ["quarterly", "0 4 1 */3 *", "*/15 0-6,22 ? JAN,jul 1-5", "0 0 31 12 7"])
+def test_a_schedule_is_a_word_or_cron(schedule: str) -> None:
+    """Words for periods and the five fields of cron are kept as written."""
+    assert parse_policy(GOOD + f"schedule: '{schedule}'\n", path="p").schedule == schedule
+
+
+@pytest.mark.parametrize("glob", ["y[!a]*", "[]x]", "[^a-c]?", "sha-?*", "a.b_c-*"])
+def test_a_glob_with_character_classes_is_kept(glob: str) -> None:
+    """What stands in brackets is no character of its own, and what can match a tag is accepted."""
+    assert parse_policy(GOOD.replace("y*", glob), path="p").rules[0].match == (Glob(glob),)
+
+
+def test_names_and_reasons_are_one_line() -> None:
+    """Line breaks in what reports and changelogs quote become spaces."""
+    text = GOOD.replace("name: x", 'name: "a\\n## b"') + "protect: [{match: {names: a}, reason: 'x\n\n  y'}]\n"
+    policy = parse_policy(text, path="p")
+    assert (policy.rules[0].name, policy.protect[0].reason) == ("a ## b", "x y")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tagsweep.model.errors import ConfigurationError, InvalidReference
-from tagsweep.model.reference import Digest, Reference, Repository, is_tag, parse_tag
+from tagsweep.model.reference import Digest, Reference, Repository, canonical_registry, is_tag, parse_tag
 
 HEX = "0123456789abcdef" * 4
 DIGEST = f"sha256:{HEX}"
@@ -169,3 +169,8 @@ def test_bad_tags_are_refused(text: str) -> None:
     with pytest.raises(InvalidReference) as caught:
         parse_tag(text)
     assert "1 to 128" in caught.value.remedy
+
+
+def test_a_layout_directory_keeps_its_capitals() -> None:
+    """Only hosts have one spelling; a directory of OCI layouts is where its name says."""
+    assert canonical_registry("oci-layout:/srv/Images.d") == "oci-layout:/srv/Images.d"
