@@ -11,25 +11,31 @@ from tagsweep.core.rules import explain_rules
 from tagsweep.model.errors import ConfigurationError
 from tagsweep.model.explanation import Explanation
 from tagsweep.model.plan import DeleteManifest, Untag
+from tagsweep.model.reference import Reference
+from tagsweep.report.units import plural
 
 if TYPE_CHECKING:
     from tagsweep.app.session import Session
     from tagsweep.model.inventory import TagState
     from tagsweep.model.plan import Step
     from tagsweep.model.policy import Policy
-    from tagsweep.model.reference import Digest, Reference
+    from tagsweep.model.reference import Digest
 
 
 def explain(text: str, policy: Policy, *, session: Session) -> tuple[Explanation, ...]:
-    """Return one explanation for the tag that ``text`` names, or one for each tag on the digest that it names."""
+    """Return one explanation for the tag that ``text`` names, or one for each tag on the digest that it names.
+
+    Where ``text`` has a tag and a digest, the tag must be on that digest. Raises ConfigurationError if there is none.
+    """
     reference = parse_reference(text).with_default_tag()
     planned = make_plan(policy, session=session, sizes=False, only=reference.repository)
     inventory, part = planned.inventories[0], planned.plan.repositories[0]
     graph = Graph.of(inventory)
     decisions = {decision.tag: decision for decision in part.decisions}
+    times = part.capabilities.times.union(*(tag.times for tag in inventory.tags))
     return tuple(
         Explanation(
-            reference=reference,
+            reference=Reference(reference.repository, tag.name, reference.digest),
             now=planned.plan.now,
             tag=tag,
             decision=decisions[tag.name],
@@ -39,6 +45,7 @@ def explain(text: str, policy: Policy, *, session: Session) -> tuple[Explanation
             referrers=inventory.referrers.get(tag.digest, ()) if tag.digest is not None else (),
             rules=explain_rules(inventory, policy, tag.name, planned.plan.now),
             steps=tuple(step for step in part.steps if _concerns(step, tag)),
+            times=times,
         )
         for tag in _named(reference, inventory.tags)
     )
@@ -49,13 +56,17 @@ def _named(reference: Reference, tags: tuple[TagState, ...]) -> list[TagState]:
         found = [tag for tag in tags if tag.name == reference.tag]
     else:
         found = [tag for tag in tags if tag.digest == reference.digest]
+    remedy = f"tagsweep inventory {reference.repository} --tags lists them"
+    if not found and reference.tag is not None:
+        have = f"among its {plural(len(tags), 'tag')}" if tags else "and no other tag either"
+        raise ConfigurationError(f"{reference.repository} has no tag {reference.tag!r} {have}", remedy=remedy)
     if not found:
-        what = reference.tag if reference.tag is not None else reference.digest
+        raise ConfigurationError(f"no tag of {reference.repository} is on {reference.digest}", remedy=remedy)
+    if reference.digest is not None and found[0].digest != reference.digest:
+        now = f"on {found[0].digest.short} now" if found[0].digest is not None else "not resolved now"
         raise ConfigurationError(
-            f"{reference.repository} has no tag {what!r} among its {len(tags)} tags"
-            if reference.tag is not None
-            else f"no tag of {reference.repository} is on {what}",
-            remedy=f"tagsweep inventory {reference.repository} --tags lists them",
+            f"{reference.repository}:{found[0].name} is {now}, not on {reference.digest.short}",
+            remedy="name the tag alone, or the digest alone",
         )
     return found
 

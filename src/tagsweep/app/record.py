@@ -5,6 +5,9 @@ That the record can be written is proved before the first deletion, so that noth
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +16,8 @@ from tagsweep.model.errors import StateError
 from tagsweep.stores import durable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tagsweep.app.session import Session
     from tagsweep.model.plan import Plan
     from tagsweep.model.run import SweepReport
@@ -73,7 +78,7 @@ def _read(path: Path) -> str:
 
 def write_record(report: SweepReport, *, session: Session) -> tuple[Path, ...]:
     """Write the changelog entry and all reports, and return where; the same run writes the same entry once."""
-    from tagsweep.report import changelog, html, json_report, markdown  # noqa: PLC0415 (only a sweep needs them)
+    from tagsweep.report import html, json_report, markdown  # noqa: PLC0415 (only a sweep needs them)
 
     texts = {
         "report.md": markdown.sweep(report),
@@ -92,9 +97,30 @@ def write_record(report: SweepReport, *, session: Session) -> tuple[Path, ...]:
             durable.write_file(named / f"{run}-{name}", text.encode(), mode=0o644)
     path = changelog_path(report.plan)
     if path is not None:
-        existing = _read(path) if path.exists() else ""
-        text = changelog.insert(existing, changelog.entry(report), run_id=run)
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-        durable.write_file(path, text.encode(), mode=mode)
+        _write_changelog(path, report)
         written.append(path)
     return tuple(written)
+
+
+def _write_changelog(path: Path, report: SweepReport) -> None:
+    from tagsweep.report import changelog  # noqa: PLC0415 (only a sweep needs it)
+
+    with _alone(path.resolve().parent):
+        existing = _read(path) if path.exists() else ""
+        text = changelog.insert(existing, changelog.entry(report), run_id=report.run.id)
+        if text != existing:
+            mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+            durable.write_file(path, text.encode(), mode=mode)
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Hold the lock of a directory: two runs that write into one changelog do it one after the other."""
+    with durable.mapped(directory, "locked"):
+        descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks: better without one than no record
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

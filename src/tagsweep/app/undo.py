@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tagsweep.app.restore import restore_run
 from tagsweep.app.sweep import gone_tags, load_run, run_outcomes
+from tagsweep.app.taken_back import note_restored
 from tagsweep.app.targets import parse_reference
 from tagsweep.model.run import RestoreKind, RestoreOutcome, RunRecord, RunStatus
+from tagsweep.stores.journal import Journal
 from tagsweep.stores.snapshots import Snapshot
 
 if TYPE_CHECKING:
@@ -27,10 +30,20 @@ def removed_by(run_id: str, *, session: Session) -> tuple[RunRecord, Plan, Mappi
 
 def undo(run_id: str, references: Sequence[str], *, session: Session) -> tuple[RestoreOutcome, ...]:
     """Put back what the run removed, or of that only what ``references`` name; each tag ends in a typed outcome."""
-    run, _, removed = removed_by(run_id, session=session)
+    run, plan, removed = removed_by(run_id, session=session)
     only = tuple(parse_reference(text) for text in references)
-    with Snapshot.open(session.state.run_directory(run.id).snapshot) as snapshot:
+    directory = session.state.run_directory(run.id)
+    with ExitStack() as held:
+        for part in plan.repositories:
+            if part.steps:  # what apply holds while it works: nobody writes into the journal meanwhile
+                held.enter_context(session.state.lock(str(part.repository)))
+        # Opened before anything is put back: what is done can be written down, or is not begun.
+        journal = held.enter_context(Journal.resume(directory.journal))
+        snapshot = held.enter_context(Snapshot.open(directory.snapshot))
         outcomes = restore_run(snapshot, removed=removed, only=only, session=session)
+        note_restored(journal, outcomes)
+        if run.ended_at is not None:
+            journal.end(run.ended_at)
     if any(outcome.kind is RestoreKind.RESTORED for outcome in outcomes):
         session.ledger.save_run(replace(run, status=RunStatus.RESTORED))
     return outcomes

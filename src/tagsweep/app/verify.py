@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from tagsweep.http.pool import Pool
+from tagsweep.app.taken_back import restored_tags
 from tagsweep.model.errors import ProtocolViolation, ServerFailed
 from tagsweep.model.manifest import Manifest, RawManifest, is_foreign
 from tagsweep.model.plan import DeleteManifest, Plan, RepositoryPlan, Step, Untag
@@ -39,10 +39,13 @@ class _Look:
     ours: frozenset[Digest]
     """The digests that the run deleted."""
     gone_tags: frozenset[str]
+    put_back: Mapping[str, Digest]
+    """Tags that the run removed and a restore put back, with the digests that they had."""
     kept: dict[str, Digest] = field(default_factory=dict)
     damage: list[Finding] = field(default_factory=list)
     leftovers: list[Finding] = field(default_factory=list)
     moved: list[Finding] = field(default_factory=list)
+    restored: list[Finding] = field(default_factory=list)
     manifests: dict[Digest, Manifest] = field(default_factory=dict)
     blobs: int = 0
 
@@ -51,13 +54,7 @@ class _Look:
         return self.session.driver(self.part.repository)
 
     def work(self, task: str, items: Iterable[K], function: Callable[[K], V]) -> Iterator[tuple[K, V]]:
-        queue = list(items)
-        if queue:
-            self.session.progress.begin(f"{self.part.repository}: {task}", len(queue))
-            with Pool(self.session.settings(self.part.repository.registry).concurrency) as pool:
-                for item, result in pool.map_unordered(function, queue):
-                    self.session.progress.advance()
-                    yield item, result
+        return self.session.work(self.part.repository, task, items, function)
 
     def finding(self, subject: str, what: str, *, digest: Digest | None = None) -> Finding:
         remedy = _REMEDY_OURS.format(run=self.run_id) if digest in self.ours else _REMEDY_OTHERS
@@ -70,25 +67,30 @@ def verify_run(
     """Return what is right and wrong after a run, and every kept manifest that was read on the way.
 
     Each kept tag must be on the digest that it had; every manifest below it must answer, and every config and layer.
-    What the run removed must be absent. Tags that somebody else moved meanwhile are told, and checked where they are.
+    What the run removed must be absent, unless a restore of the run put it back: then it must work like what was kept.
+    Tags that somebody else moved meanwhile are told, and checked where they are.
     """
-    looks = [_verify_repository(part, outcomes, run_id, session) for part in plan.repositories]
+    put_back = restored_tags(run_id, session=session)
+    looks = [_verify_repository(part, outcomes, run_id, put_back, session) for part in plan.repositories]
     damage = [finding for look in looks for finding in look.damage]
     damage += _run_checks(plan, session)
     report = VerifyReport(
         run_id=run_id,
         at=session.clock.now(),
-        tags=sum(len(look.kept) for look in looks),
+        tags=sum(len(look.kept) - len(look.restored) for look in looks),
         manifests=sum(len(look.manifests) for look in looks),
         blobs=sum(look.blobs for look in looks),
         damage=tuple(damage),
         leftovers=tuple(finding for look in looks for finding in look.leftovers),
         moved=tuple(finding for look in looks for finding in look.moved),
+        restored=tuple(finding for look in looks for finding in look.restored),
     )
     return report, {look.part.repository: look.manifests for look in looks}
 
 
-def _verify_repository(part: RepositoryPlan, outcomes: Sequence[Outcome], run_id: str, session: Session) -> _Look:
+def _verify_repository(
+    part: RepositoryPlan, outcomes: Sequence[Outcome], run_id: str, put_back: frozenset[str], session: Session
+) -> _Look:
     kinds = {outcome.step: outcome.kind for outcome in outcomes if outcome.repository == part.repository}
     done = [step for step in part.steps if step.key in kinds and kinds[step.key].absent]
     look = _Look(
@@ -97,6 +99,9 @@ def _verify_repository(part: RepositoryPlan, outcomes: Sequence[Outcome], run_id
         run_id=run_id,
         ours=frozenset(step.digest for step in done if isinstance(step, DeleteManifest)),
         gone_tags=frozenset(tag for step in done for tag in _tags_of(step)),
+        put_back={
+            tag: _digest_of(step) for step in done for tag in _tags_of(step) if f"{part.repository}:{tag}" in put_back
+        },
     )
     _check_tags(look)
     _check_manifests(look)
@@ -109,8 +114,12 @@ def _tags_of(step: Step) -> tuple[str, ...]:
     return (step.tag,) if isinstance(step, Untag) else step.tags
 
 
+def _digest_of(step: Step) -> Digest:
+    return step.expects if isinstance(step, Untag) else step.digest
+
+
 def _check_tags(look: _Look) -> None:
-    expected = dict(look.part.keeps)
+    expected = {**look.part.keeps, **look.put_back}
     # What was to go and did not (a step skipped or failed) must work as well.
     for decision in look.part.decisions:
         if decision.digest is not None and decision.tag not in look.gone_tags:
@@ -118,6 +127,8 @@ def _check_tags(look: _Look) -> None:
     path = look.part.repository.path
     for tag, digest in look.work("resolving kept tags", sorted(expected), lambda t: look.driver.resolve_tag(path, t)):
         was = expected[tag]
+        if digest is None and tag in look.put_back:
+            continue  # removed once more since, by a later plan or by somebody else
         if digest is None:
             look.damage.append(look.finding(tag, f"it was to stay on {was.short} and no longer resolves", digest=was))
             continue
@@ -125,6 +136,13 @@ def _check_tags(look: _Look) -> None:
         if digest != was:
             what = f"it was moved from {was.short} to {digest.short} by somebody else"
             look.moved.append(look.finding(tag, what))
+        elif tag in look.put_back:
+            look.restored.append(_put_back(look, tag))
+
+
+def _put_back(look: _Look, tag: str) -> Finding:
+    what = "it was removed, and a restore of this run put it back"
+    return Finding(repository=look.part.repository, subject=tag, what=what, remedy="")
 
 
 def _check_manifests(look: _Look) -> None:
@@ -186,8 +204,8 @@ def _check_blobs(look: _Look) -> None:
 def _check_victims(look: _Look, done: Sequence[Step]) -> None:
     path = look.part.repository.path
     listed = {tag.name for tag in look.driver.list_tags(path)}
-    digests = {step.expects if isinstance(step, Untag) else step.digest for step in done}
-    for tag in sorted(look.gone_tags & listed):
+    digests = {_digest_of(step) for step in done}
+    for tag in sorted((look.gone_tags & listed) - look.kept.keys()):
         digest = look.driver.resolve_tag(path, tag)
         if digest is None:
             continue  # a stale list: it is named, but it is gone
@@ -202,7 +220,7 @@ def _check_victims(look: _Look, done: Sequence[Step]) -> None:
             )
         else:
             look.moved.append(look.finding(tag, f"it was removed and pushed again since, now on {digest.short}"))
-    deleted = sorted(step.digest for step in done if isinstance(step, DeleteManifest))
+    deleted = sorted({step.digest for step in done if isinstance(step, DeleteManifest)} - _digests_put_back(look))
 
     def there(digest: Digest) -> bool:
         return look.driver.has_manifest(path, digest)
@@ -217,6 +235,15 @@ def _check_victims(look: _Look, done: Sequence[Step]) -> None:
                     remedy="somebody pushed it again, or the registry keeps a cache; verify again later",
                 )
             )
+
+
+def _digests_put_back(look: _Look) -> set[Digest]:
+    """Return the deleted digests that came back with restored tags: theirs, all below them, and what refers to them."""
+    back = {look.put_back[finding.subject] for finding in look.restored}
+    for step in look.part.steps:  # in the order of execution: what a step comes after is before it
+        if isinstance(step, DeleteManifest) and not back.isdisjoint(step.after):
+            back.add(step.digest)
+    return back
 
 
 # --- the policy's own checks --------------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ def view(
     for repository in expand_targets(targets, session):
         inventory = discover(repository, needs=needs, session=session, now=now)
         classes = {tag.name: classifier.class_of(tag.name) for tag in inventory.tags}
-        session.ledger.record_counts(count_points(repository, classes, at=now))
+        if naming:  # without classes there is nothing that the picture of the classes over time could use
+            session.ledger.record_counts(count_points(repository, classes, at=now))
         used = space(inventory.manifests, kept=inventory.manifests.keys(), removed=()) if needs.children else None
         views.append(View(inventory=inventory, classes=classes, space=used))
     return tuple(views)

@@ -138,9 +138,11 @@ def _report(error: TagsweepError, *, as_json: bool) -> None:
         from tagsweep.report import json_report  # noqa: PLC0415 (only on the way out)
 
         click.echo(json_report.dump(json_report.error(error)), nl=False)
-    click.echo(f"tagsweep: {error}", err=True)
+    from tagsweep.report.words import clean_lines  # noqa: PLC0415 (only on the way out)
+
+    click.echo(f"tagsweep: {clean_lines(str(error))}", err=True)
     if error.remedy:
-        click.echo(f"  {error.remedy}", err=True)
+        click.echo(f"  {clean_lines(error.remedy)}", err=True)
 
 
 if __name__ == "__main__":

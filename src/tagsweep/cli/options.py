@@ -132,5 +132,7 @@ def end_with(error: TagsweepError, *, as_json: bool) -> NoReturn:
     """
     if not as_json:
         raise error
-    click.echo(f"tagsweep: {error}", err=True)
+    from tagsweep.report.words import clean_lines  # noqa: PLC0415 (only on the way out)
+
+    click.echo(f"tagsweep: {clean_lines(str(error))}", err=True)
     raise click.exceptions.Exit(error.exit_code)

@@ -7,6 +7,8 @@ import threading
 import time
 from typing import IO, Final
 
+from tagsweep.report.words import clean
+
 _REDRAW: Final = 0.1
 _LOG_EVERY: Final = 15.0
 _TELL_AFTER: Final = 2.0
@@ -81,7 +83,7 @@ class LiveProgress(_Task):
         """Print a line that stays."""
         with self.lock:
             self._clear()
-            self.stream.write(f"{message}\n")
+            self.stream.write(f"{clean(message)}\n")
             self.stream.flush()
 
     def finish(self) -> None:
@@ -92,7 +94,7 @@ class LiveProgress(_Task):
 
     def _draw(self, now: float) -> None:
         width = _width()
-        self.stream.write("\r\x1b[2K" + self.text(now)[: width - 1])
+        self.stream.write("\r\x1b[2K" + clean(self.text(now))[: width - 1])
         self.stream.flush()
         self.shown = now
 
@@ -137,7 +139,7 @@ class LogProgress(_Task):
         self.task = ""
 
     def _line(self, text: str) -> None:
-        self.stream.write(f"{text}\n")
+        self.stream.write(f"{clean(text)}\n")
         self.stream.flush()
 
 

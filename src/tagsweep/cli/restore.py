@@ -25,11 +25,12 @@ def command(*, run: str, references: tuple[str, ...], yes: bool, state: Path | N
     """
     from tagsweep.app.undo import removed_by, undo  # noqa: PLC0415 (not for --help)
     from tagsweep.report import json_report, terminal_run  # noqa: PLC0415 (not for --help)
+    from tagsweep.report.units import plural  # noqa: PLC0415 (not for --help)
 
     with open_session(state) as session:
         _, plan, removed = removed_by(run, session=session)
     count = len(references) if references else sum(len(tags) for tags in removed.values())
-    confirm(f"Put back {count:,} tags of {run}?", yes=yes)
+    confirm(f"Put back {plural(count, 'tag')} of {run}?", yes=yes)
     with open_session(state, plan.registries) as session:
         outcomes = undo(run, references, session=session)
     if as_json:

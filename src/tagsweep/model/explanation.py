@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tagsweep.model.decision import Decision
-from tagsweep.model.inventory import TagState
+from tagsweep.model.inventory import TagState, TimeOrigin
 from tagsweep.model.manifest import Descriptor, Manifest, Unreadable
 from tagsweep.model.plan import Step
 from tagsweep.model.reference import Digest, Reference
@@ -38,3 +38,5 @@ class Explanation:
     rules: tuple[RuleOutcome, ...] = ()
     steps: tuple[Step, ...] = ()
     """What a plan made now would do about it."""
+    times: frozenset[TimeOrigin] | None = None
+    """The origins of the times that are known here of any tag, or that the registry reports; None if nobody looked."""

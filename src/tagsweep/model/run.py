@@ -92,6 +92,8 @@ class VerifyReport:
     leftovers: tuple[Finding, ...] = ()
     moved: tuple[Finding, ...] = ()
     """Kept tags that somebody moved after the sweep began; not damage."""
+    restored: tuple[Finding, ...] = ()
+    """Tags that the run removed and that a restore of it put back; checked like kept ones, and not wrong."""
 
     @property
     def ok(self) -> bool:

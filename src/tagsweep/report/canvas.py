@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
 
-from tagsweep.report.words import clean, shorten, to_ascii, wrap
+from tagsweep.report.words import clean, columns, padded, shorten, to_ascii, wrap
 
 _NARROWEST: Final = 24
 
@@ -94,7 +94,7 @@ class Page:
     def hanging(self, lead: Sequence[Piece], text: str, *, style: Style = Style.PLAIN, indent: int = 0) -> None:
         """Write ``lead`` and after it the text, whose further lines begin below its first one."""
         spans = tuple(self._span(piece) for piece in lead)
-        column = indent + sum(len(span.text) for span in spans)
+        column = indent + sum(columns(span.text) for span in spans)
         cleaned = self._span(text).text
         if self.screen.width - column < _NARROWEST and spans:
             self.line(*spans, indent=indent)
@@ -103,30 +103,31 @@ class Page:
             begin = (Span(" " * indent), *spans) if number == 0 else (Span(" " * column),)
             self._lines.append((*begin, Span(part, style)))
 
-    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Piece]], *, indent: int = 2) -> None:
+    def table(self, heads: Sequence[Column], rows: Iterable[Sequence[Piece]], *, indent: int = 2) -> None:
         """Write rows of cells under headings (none are written where all are empty). At most the last column wraps."""
         cells = [tuple(self._span(cell) for cell in row) for row in rows]
-        head = tuple(Span(column.heading, Style.DIM) for column in columns)
-        if any(column.heading for column in columns):
+        head = tuple(Span(column.heading, Style.DIM) for column in heads)
+        if any(column.heading for column in heads):
             cells.insert(0, head)
         widths = [
-            min(column.most, max((len(row[n].text) for row in cells), default=0)) for n, column in enumerate(columns)
+            min(column.most, max((columns(row[n].text) for row in cells), default=0)) for n, column in enumerate(heads)
         ]
         for row in cells:
-            self._row(columns, widths, row, indent)
+            self._row(heads, widths, row, indent)
 
-    def _row(self, columns: Sequence[Column], widths: Sequence[int], row: Sequence[Span], indent: int) -> None:
+    def _row(self, heads: Sequence[Column], widths: Sequence[int], row: Sequence[Span], indent: int) -> None:
         lead: list[Piece] = []
-        for column, width, cell in zip(columns, widths, row, strict=True):
+        for column, width, cell in zip(heads, widths, row, strict=True):
             if column.wraps:
-                used = indent + sum(len(span.text) if isinstance(span, Span) else len(span) for span in lead)
-                room = max(self.screen.width - used, _NARROWEST)
+                used = indent + sum(columns(span.text if isinstance(span, Span) else span) for span in lead)
+                room = self.screen.width - used
+                if room < _NARROWEST:  # it will stand below the others, where there is more room
+                    room = max(self.screen.width - indent - 2, _NARROWEST)
                 text = " ".join(self._fitted(word, room) for word in cell.text.split(" "))
                 self.hanging(lead, text, style=cell.style, indent=indent)
                 return
             text = self._fitted(cell.text, width)
-            padded = text.rjust(width) if column.align is Align.RIGHT else text.ljust(width)
-            lead += [Span(padded, cell.style), "  "]
+            lead += [Span(padded(text, width, right=column.align is Align.RIGHT), cell.style), "  "]
         self.line(*lead, indent=indent)
 
     def text(self) -> str:
@@ -139,7 +140,7 @@ class Page:
         return Span(text if self.screen.unicode else to_ascii(text), span.style)
 
     def _fitted(self, text: str, width: int) -> str:
-        if self.screen.unicode or len(text) <= width:
+        if self.screen.unicode or columns(text) <= width:
             return shorten(text, width)
         return to_ascii(shorten(text, width - 2))  # the ellipsis becomes three characters
 

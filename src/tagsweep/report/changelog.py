@@ -3,7 +3,9 @@
 Place: each sweep is a level-3 section of its own, ``### Registry sweep DATE``, at the end of ``## [Unreleased]``. Tools
 that read Keep a Changelog (keepachangelog.com, 1.1.0) take every level-2 heading for a version and level-3 headings for
 what changed in it; a level-2 heading that is no version would break them or end the section of Unreleased too early.
-When a release is cut the entry moves with the rest of Unreleased, and stays findable by its marker.
+When a release is cut the entry moves with the rest of Unreleased, and stays findable by its marker. Where there is no
+such section it is made above the newest version, on the level that the versions have, be they headings with number
+signs or underlined ones; a section that is no version (“About this file”) may stand above it.
 
 Below the heading two comments that no reader sees, ``<!-- tagsweep run ID -->`` and ``<!-- /tagsweep run ID -->``,
 enclose the text (the heading stands outside, because readers give a line before it to the section above). Writing the
@@ -14,13 +16,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from tagsweep.model.decision import Verdict
 from tagsweep.model.run import SweepReport
 from tagsweep.report.groups import group_reasons
 from tagsweep.report.markdown_text import code, escape
-from tagsweep.report.results import RepositoryResult, results_of, totals_of
+from tagsweep.report.results import RepositoryResult, put_back, results_of, totals_of
 from tagsweep.report.totals import space_words
 from tagsweep.report.units import agree, count, day, plural
 from tagsweep.report.words import short_tags
@@ -32,11 +35,14 @@ All notable changes to this project will be documented in this file.
 
 The format is based on [Keep a Changelog](https://keepachangelog.com/en/1.1.0/).
 """
-_UNRELEASED: Final = re.compile(r"##\s+\[?unreleased\]?(?:[\s(:].*)?", re.IGNORECASE)
-_VERSION: Final = re.compile(r"##\s+\S.*")
-_TITLE: Final = re.compile(r"#\s+\S.*")
+_UNRELEASED: Final = re.compile(r"\[?unreleased\]?(?:[\s(:].*)?", re.IGNORECASE)
+_VERSION: Final = re.compile(r"(?:version |release )?\[?v?\d+\.\d+.*", re.IGNORECASE)
+_HEADING: Final = re.compile(r" {0,3}(#{1,2})[ \t]+(\S.*)")
+_UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)\s*")
+_NO_TITLE: Final = re.compile(r"\s*$| {4}|\t| {0,3}(?:[#>|]|[-+*] |\d+[.)] |=+\s*$|-+\s*$)")
+"""What no underline makes a heading: an empty line, code, another heading, a quotation, a table, a list, a rule."""
 _LINK: Final = re.compile(r" {0,3}\[[^\]]+\]:\s*\S.*")
-_FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
+_FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
 """A line with its end; ``str.splitlines`` would also split at form feeds and the like."""
 _SAMPLES: Final = 5
@@ -58,6 +64,8 @@ def entry(report: SweepReport) -> str:
     ]
     for result in results:
         lines += _repository(result)
+    if report.verification is not None and report.verification.restored:
+        lines.append(f"- Taken back: {put_back(report.verification)}.")
     lines += [f"- {_verification(report)}", f"- To take it back: {code(f'tagsweep restore {run} --yes')}."]
     return "\n".join([*lines, f"<!-- /tagsweep run {run} -->", ""])
 
@@ -114,24 +122,41 @@ def insert(existing: str, entry: str, *, run_id: str) -> str:
 def _placed(existing: str, block: str, end: str) -> str:
     lines = _LINE.findall(existing)
     headings = list(_headings(lines))
-    unreleased = next((n for n, line in headings if _UNRELEASED.fullmatch(line)), None)
+    unreleased = next((one for one in headings if _UNRELEASED.fullmatch(one.text)), None)
     if unreleased is None:
-        first = next((n for n, line in headings if _VERSION.fullmatch(line)), None)
-        at = _end_of_section(lines, len(lines) if first is None else first)
-        return _joined(lines, at, f"## [Unreleased]{end}{end}{block}", end)
-    following = next((n for n, line in headings if n > unreleased), len(lines))
-    return _joined(lines, _end_of_section(lines, following), block, end)
+        above = _newest(headings)
+        at = _end_of_section(lines, len(lines) if above is None else above.line)
+        mark = "##" if above is None else "#" * above.level
+        return _joined(lines, at, f"{mark} [Unreleased]{end}{end}{block}", end)
+    later = (one.line for one in headings if one.line > unreleased.line and one.level <= unreleased.level)
+    return _joined(lines, _end_of_section(lines, next(later, len(lines))), block, end)
 
 
-def _headings(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Yield number and text of the headings of levels 1 and 2 that are outside of code blocks and comments."""
+@dataclass(frozen=True, slots=True)
+class _Heading:
+    line: int
+    level: int
+    text: str
+
+
+def _newest(headings: Sequence[_Heading]) -> _Heading | None:
+    """Return the heading of the newest version: the first that has a number, or else the first of level 2."""
+    numbered = (one for one in headings if _VERSION.fullmatch(one.text))
+    return next(numbered, None) or next((one for one in headings if one.level > 1), None)
+
+
+def _headings(lines: Sequence[str]) -> Iterator[_Heading]:
+    """Yield the headings of levels 1 and 2, in either form, that are outside of code blocks, comments, front matter."""
     fence = ""
     comment = False
+    begin = _front_matter(lines)
     for number, line in enumerate(lines):
+        if number < begin:
+            continue
         text = line.strip()
         mark = _FENCE.match(line)
         if fence:
-            if mark is not None and mark[1].startswith(fence):
+            if mark is not None and mark[1].startswith(fence) and text == mark[1]:
                 fence = ""
         elif comment:
             comment = "-->" not in text
@@ -139,8 +164,23 @@ def _headings(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
             fence = mark[1]
         elif text.startswith("<!--"):
             comment = "-->" not in text
-        elif _VERSION.fullmatch(text) or (number > 0 and _TITLE.fullmatch(text)):
-            yield number, text
+        elif (found := _HEADING.fullmatch(line.rstrip())) is not None:
+            yield _Heading(number, len(found[1]), found[2])
+        elif _alone(lines, number) and (under := _UNDERLINE.fullmatch("".join(lines[number + 1 : number + 2]))):
+            yield _Heading(number, 1 if under[1].startswith("=") else 2, text)
+
+
+def _alone(lines: Sequence[str], number: int) -> bool:
+    """Tell whether the line is a paragraph so far, and the first line of it: an underline would make it a heading."""
+    before = lines[number - 1] if number else ""
+    return _NO_TITLE.match(lines[number]) is None and _NO_TITLE.match(before) is not None
+
+
+def _front_matter(lines: Sequence[str]) -> int:
+    """Return how many lines at the top are YAML between two rows of three dashes, as site generators have it."""
+    if not lines or lines[0].rstrip() != "---":
+        return 0
+    return next((number + 1 for number, line in enumerate(lines[1:], start=1) if line.rstrip() == "---"), 0)
 
 
 def _end_of_section(lines: Sequence[str], following: int) -> int:

@@ -22,7 +22,7 @@ from tagsweep.model.policy import (
     Regex,
     VersionPattern,
 )
-from tagsweep.report.units import count, duration, plural
+from tagsweep.report.units import agree, count, duration, plural
 from tagsweep.report.words import listed, quoted
 
 _CODES: Final[dict[type[KeepClause], str]] = {
@@ -63,7 +63,7 @@ def clause_words(clause: KeepClause) -> str:  # noqa: PLR0911  # one return for 
     match clause:
         case KeepNewest(count=number, of=of, per=per):
             group = f" for each {quoted(per)}" if per is not None else ""
-            return f"the {count(number)} newest by {origin_words(of)}{group}"
+            return f"the {_several(number)}newest by {origin_words(of)}{group}"
         case KeepWithin(age=age, of=of):
             return f"what is not older than {duration(age)} by {origin_words(of)}"
         case KeepEvery(period=period, count=number, of=of):
@@ -71,7 +71,7 @@ def clause_words(clause: KeepClause) -> str:  # noqa: PLR0911  # one return for 
             return f"the newest of each {period.value} for the last {span} by {origin_words(of)}"
         case KeepNewestVersions(count=number, version=version, per=per):
             line = f" of each {per} line" if per is not None else ""
-            return f"the {count(number)} highest {version.scheme.value} versions{line}"
+            return f"the {_several(number)}highest {version.scheme.value} {agree(number, 'version')}{line}"
         case KeepLabelled(key=key, value=value, annotation=annotation):
             noun = "annotation" if annotation else "label"
             return f"what has the {noun} {key}" + (f" = {value}" if value is not None else "")
@@ -81,6 +81,10 @@ def clause_words(clause: KeepClause) -> str:  # noqa: PLR0911  # one return for 
             return "everything that the rule matches"
         case _:
             assert_never(clause)
+
+
+def _several(number: int) -> str:
+    return "" if number == 1 else f"{count(number)} "
 
 
 def match_words(match: Match) -> str:

@@ -1,29 +1,32 @@
 """A sweep as one HTML page that needs nothing else: no script, no request, readable in light, dark and print.
 
-Every text from outside (tags, places, reasons, errors) goes through :func:`html.escape`; a content security policy
+Every text from outside (tags, places, reasons, errors) goes through :func:`html_text.safe`; a content security policy
 forbids everything but the page's own style, so that a mistake here would still run nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape as _escape
 from typing import assert_never
 
 from tagsweep.model.decision import Verdict
+from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.run import Finding, RunStatus, SweepReport
 from tagsweep.report.groups import ReasonGroup, group_reasons
 from tagsweep.report.html_charts import before_and_after, class_table, counts_figure, space_figure
 from tagsweep.report.html_style import STYLE
+from tagsweep.report.html_text import code as _code
+from tagsweep.report.html_text import safe as _text
 from tagsweep.report.reasons import remedy, sentence
-from tagsweep.report.results import RepositoryResult, SweepTotals, results_of, totals_of
+from tagsweep.report.results import RepositoryResult, SweepTotals, put_back, results_of, totals_of
 from tagsweep.report.timeline import timeline
 from tagsweep.report.totals import ALONE, shares_digests
-from tagsweep.report.units import age, count, counted, duration, moment, percent, plural, size
-from tagsweep.report.words import clean
+from tagsweep.report.units import age, agree, count, counted, duration, moment, percent, plural, size
 
 _LOOKS = {Verdict.REMOVE: "bad", Verdict.UNDECIDED: "warn", Verdict.KEEP: "good"}
 _MOST_SHOWN = 5
+_MOST_PROBLEMS = 50
+_MOST_TROUBLES = 20
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
@@ -55,14 +58,6 @@ def sweep(report: SweepReport) -> str:
             "",
         ]
     )
-
-
-def _text(text: str) -> str:
-    return _escape(clean(text))
-
-
-def _code(text: str) -> str:
-    return f"<code>{_text(text)}</code>"
 
 
 # --- the top ------------------------------------------------------------------------------------------------------
@@ -135,8 +130,10 @@ def _attention(report: SweepReport, results: Sequence[RepositoryResult]) -> Iter
         yield from _findings("Damage: kept things that no longer work", "", found.damage)
         yield from _findings("Planned to go and still there", " warn", found.leftovers)
         yield from _findings("Kept tags that somebody moved since; no damage", " warn", found.moved)
+        if found.restored:
+            yield f'<section class="alert warn"><h3>Taken back</h3><p>{_text(put_back(found))}.</p></section>'
     for result in results:
-        for trouble in result.troubles:
+        for trouble in result.troubles[:_MOST_TROUBLES]:
             kind = trouble.kind.value if trouble.kind is not None else "not tried"
             yield '<section class="alert warn">'
             yield f"<h3>{plural(len(trouble.steps), 'step')} {kind} in {_code(str(result.plan.repository))}</h3>"
@@ -145,6 +142,10 @@ def _attention(report: SweepReport, results: Sequence[RepositoryResult]) -> Iter
             if len(trouble.steps) > _MOST_SHOWN:
                 listed = f'<details><summary><span class="w">Which steps</span></summary>{listed}</details>'
             yield f"{listed}</section>"
+        if rest := result.troubles[_MOST_TROUBLES:]:
+            steps = plural(sum(len(trouble.steps) for trouble in rest), "more step")
+            reasons = plural(len(rest), "other reason")
+            yield f'<section class="alert warn"><p>{steps} not done for {reasons}: see report.json.</p></section>'
 
 
 def _findings(title: str, look: str, findings: Sequence[Finding]) -> Iterator[str]:
@@ -171,8 +172,9 @@ def _pictures(report: SweepReport, results: Sequence[RepositoryResult]) -> Itera
 def _repository(result: RepositoryResult) -> Iterator[str]:
     yield f"<h2>{_text(str(result.plan.repository))}</h2>"
     gone = f"{plural(len(result.removed), 'tag')} and {plural(result.manifests, 'manifest')}"
-    stay = f"{plural(len(result.stayed) + len(result.left), 'tag')} of {count(len(result.plan.decisions))}"
-    yield f"<p>{gone} removed; {stay} stay.</p>"
+    staying = len(result.stayed) + len(result.left)
+    stay = f"{plural(staying, 'tag')} of {count(len(result.plan.decisions))} {agree(staying, 'stays')}"
+    yield f"<p>{gone} removed; {stay}.</p>"
     for note in result.plan.notes:
         yield f'<p class="note">{_text(note)}</p>'
     yield class_table(result)
@@ -182,7 +184,7 @@ def _repository(result: RepositoryResult) -> Iterator[str]:
     if shares_digests(result.plan):
         yield f'<p class="note">{ALONE} Tags that share a digest with one that stays therefore stay too.</p>'
     for group in group_reasons((*result.removed, *result.stayed)):
-        yield from _group(group)
+        yield from _group(group, result.plan.capabilities.times)
     if result.left:
         yield (
             f'<details><summary><span class="n">{count(len(result.left))}</span><span class="v warn">left</span>'
@@ -192,13 +194,13 @@ def _repository(result: RepositoryResult) -> Iterator[str]:
         yield f'<div class="list"><ul class="tags">{tags}</ul></div></details>'
 
 
-def _group(group: ReasonGroup) -> Iterator[str]:
+def _group(group: ReasonGroup, times: frozenset[TimeOrigin]) -> Iterator[str]:
     words = {Verdict.REMOVE: "removed", Verdict.UNDECIDED: "undecided", Verdict.KEEP: "kept"}[group.verdict]
     yield (
         f'<details><summary><span class="n">{count(len(group.tags))}</span>'
         f'<span class="v {_LOOKS[group.verdict]}">{words}</span><span class="w">{_text(group.words)}</span></summary>'
     )
-    if group.verdict is Verdict.UNDECIDED and (what := remedy(group.reason)):
+    if group.verdict is Verdict.UNDECIDED and (what := remedy(group.reason, times=times)):
         yield f'<p class="note" style="padding:0 1rem">→ {_text(what)}</p>'
     sentences = [sentence(reason) for reason in group.reasons]
     differ = len(set(sentences)) > 1
@@ -220,7 +222,9 @@ def _evidence(report: SweepReport) -> Iterator[str]:
     for answer in plan.evidence:
         state = '<span class="warn">partial</span>' if answer.gaps else '<span class="good">complete</span>'
         problems = [f"gap: {gap}" for gap in answer.gaps] + [f"unresolved: {text}" for text in answer.unresolved]
-        more = "".join(f'<br><span class="note">{_text(problem)}</span>' for problem in problems)
+        more = "".join(f'<br><span class="note">{_text(problem)}</span>' for problem in problems[:_MOST_PROBLEMS])
+        if (left := len(problems) - _MOST_PROBLEMS) > 0:
+            more += f'<br><span class="note">and {count(left)} more, in the plan file and in report.json</span>'
         seen = f"{counted(answer.examined, answer.unit)}"
         yield (
             f"<tr><th>{_text(answer.source)}</th><td>{state}, {age(answer.taken_at, plan.now)}{more}</td>"

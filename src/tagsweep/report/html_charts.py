@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from html import escape as _escape
 
 from tagsweep.model.decision import Decision, Verdict
 from tagsweep.report.groups import NO_CLASS
+from tagsweep.report.html_text import safe
 from tagsweep.report.results import RepositoryResult
 from tagsweep.report.timeline import Timeline, color, svg
 from tagsweep.report.units import count, moment, percent, plural, size
@@ -30,7 +30,7 @@ def class_table(result: RepositoryResult) -> str:
 
 def _row(name: str, before: int, removed: int, undecided: int) -> str:
     cells = "".join(f'<td class="n">{count(number)}</td>' for number in (before, removed, before - removed, undecided))
-    return f'<tr><th scope="row">{_escape(name)}</th>{cells}</tr>'
+    return f'<tr><th scope="row">{safe(name)}</th>{cells}</tr>'
 
 
 def _by_class(decisions: Iterable[Decision]) -> Counter[str]:
@@ -61,11 +61,11 @@ def space_figure(result: RepositoryResult) -> str:
 def counts_figure(line: Timeline) -> str:
     """Return the picture of the counts over time with its legend, and the numbers as a table."""
     legend = "".join(
-        f'<li><i style="background:{color(n)}"></i>{_escape(one.name)} ({count(one.tags[-1])})</li>'
+        f'<li><i style="background:{color(n)}"></i>{safe(one.name)} ({count(one.tags[-1])})</li>'
         for n, one in enumerate(line.series)
     )
-    origins = f" How the counts are known: {_escape('; '.join(line.origins))}." if line.origins else ""
-    head = "".join(f'<th class="n" scope="col">{_escape(one.name)}</th>' for one in line.series)
+    origins = f" How the counts are known: {safe('; '.join(line.origins))}." if line.origins else ""
+    head = "".join(f'<th class="n" scope="col">{safe(one.name)}</th>' for one in line.series)
     rows = "".join(
         f'<tr><th scope="row">{moment(at)}</th>'
         + "".join(f'<td class="n">{count(one.tags[n])}</td>' for one in line.series)
@@ -89,7 +89,7 @@ def before_and_after(results: Sequence[RepositoryResult]) -> str:
         after += _by_class((*result.stayed, *result.left))
     names = [name for name, _ in before.most_common()]
     legend = "".join(
-        f'<li><i style="background:{color(n)}"></i>{_escape(name)} ({count(before[name])} → {count(after[name])})</li>'
+        f'<li><i style="background:{color(n)}"></i>{safe(name)} ({count(before[name])} → {count(after[name])})</li>'
         for n, name in enumerate(names)
     )
     bars = "".join(_bar(word, names, tags, before.total()) for word, tags in (("Before", before), ("After", after)))

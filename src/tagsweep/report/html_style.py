@@ -45,7 +45,7 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:.45rem .7rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{font-size:.82rem;font-weight:600;color:var(--soft);white-space:nowrap}
 td.n,th.n{text-align:right}
-tbody th{color:var(--ink);font-size:1rem}
+tbody th{color:var(--ink);font-size:1rem;white-space:normal}
 tfoot td,tfoot th{border-bottom:0;font-weight:600;color:var(--ink);font-size:1rem}
 details{border:1px solid var(--line);border-radius:10px;background:var(--card);margin:.55rem 0}
 summary{cursor:pointer;padding:.65rem 1rem;display:flex;gap:.75rem;align-items:baseline;list-style:none}

@@ -18,7 +18,7 @@ from typing import Any, Final
 from tagsweep.model.decision import Decision, KeptByClause, Reason
 from tagsweep.model.errors import TagsweepError
 from tagsweep.model.explanation import Explanation
-from tagsweep.model.inventory import Inventory, TagState
+from tagsweep.model.inventory import Inventory, TagState, TimeOrigin
 from tagsweep.model.manifest import Manifest, Unreadable
 from tagsweep.model.plan import DeleteManifest, GuardRefusal, Plan, RepositoryPlan, Space, Step, Untag
 from tagsweep.model.reference import Reference, Repository
@@ -35,8 +35,11 @@ Document = dict[str, Any]
 
 
 def dump(document: Document) -> str:
-    """Return the document as indented JSON with a newline at its end."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    """Return the document as indented JSON with a newline at its end.
+
+    ASCII only, because it is also printed: no terminal acts on it and every encoding of standard output has it.
+    """
+    return json.dumps(document, indent=2) + "\n"
 
 
 def inventory(inventories: Iterable[tuple[Inventory, Mapping[str, str]]]) -> Document:
@@ -80,7 +83,8 @@ def explain(explanation: Explanation) -> Document:
         reference=str(explanation.reference),
         now=_plain(explanation.now),
         tag=_tag(explanation.tag, explanation.decision.naming_class),
-        decision=_decision(explanation.decision),
+        decision=_decision(explanation.decision, times=explanation.times),
+        times=_plain(explanation.times),
         manifest=_manifest(explanation.manifest),
         siblings=list(explanation.siblings),
         parents=[{"digest": digest, "tags": list(tags)} for digest, tags in explanation.parents],
@@ -160,20 +164,20 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911  # one return for each kind of v
             return value
 
 
-def _reason(reason: Reason) -> Document:
+def _reason(reason: Reason, times: frozenset[TimeOrigin] | None) -> Document:
     facts = _plain(reason)
     if isinstance(reason, KeptByClause):
         facts["clause"] = {"code": clause_code(reason.clause), "text": clause_words(reason.clause), **facts["clause"]}
-    return {"code": code(reason), "text": sentence(reason), "remedy": remedy(reason), "facts": facts}
+    return {"code": code(reason), "text": sentence(reason), "remedy": remedy(reason, times=times), "facts": facts}
 
 
-def _decision(decision: Decision) -> Document:
+def _decision(decision: Decision, *, times: frozenset[TimeOrigin] | None = None) -> Document:
     return {
         "tag": decision.tag,
         "digest": decision.digest,
         "class": decision.naming_class,
         "verdict": decision.verdict.value,
-        "reasons": [_reason(reason) for reason in decision.reasons],
+        "reasons": [_reason(reason, times) for reason in decision.reasons],
     }
 
 
@@ -200,7 +204,7 @@ def _repository_plan(repository: RepositoryPlan) -> Document:
         "space": _space(repository.space),
         "forecast": _plain(repository.forecast),
         "notes": list(repository.notes),
-        "decisions": [_decision(decision) for decision in repository.decisions],
+        "decisions": [_decision(decision, times=repository.capabilities.times) for decision in repository.decisions],
         "steps": [_step(step) for step in repository.steps],
     }
 
@@ -213,6 +217,7 @@ def _tag(tag: TagState, naming_class: str) -> Document:
         "times": _plain(tag.times),
         "labels": _plain(tag.labels),
         "problem": tag.problem,
+        "absent": tag.absent,
     }
 
 

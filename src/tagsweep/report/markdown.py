@@ -5,24 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from tagsweep.model.decision import Decision, Verdict
+from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.plan import Plan, RepositoryPlan, Space
 from tagsweep.model.run import Finding, SweepReport
 from tagsweep.report.groups import ReasonGroup, group_classes
 from tagsweep.report.markdown_text import cell, code, escape, table
 from tagsweep.report.reasons import remedy
-from tagsweep.report.results import RepositoryResult, results_of, totals_of
+from tagsweep.report.results import RepositoryResult, put_back, results_of, totals_of
 from tagsweep.report.totals import ALONE, forecast_of, manifests_in, shares_digests, space_of, space_words, unmatched
 from tagsweep.report.units import age, count, counted, duration, moment, plural
 from tagsweep.report.words import short_tags
 
 _MOST_IN_COMMENT = 200
-"""A comment on GitHub has at most 65,536 characters."""
+_LONGEST = 60_000
+"""A comment on GitHub has at most 65,536 characters; the rest is for what a workflow adds."""
+_CUT = "**This is not all: it was too long for a comment. The plan file has the rest.**\n"
+_MOST_PROBLEMS = 20
 _SAMPLES = 3
 
 
 def plan(plan: Plan) -> str:
-    """Return a plan for reviewers: what would go and why, on which evidence. Long tag lists are cut, and say so."""
-    return "\n".join(_plan_lines(plan)) + "\n"
+    """Return a plan for reviewers: what would go and why, on which evidence. It fits into a comment on GitHub.
+
+    Long lists of tags are cut; where that is not enough they are left out, and then the end is. Each says so.
+    """
+    listing = sum(1 for repository in plan.repositories if repository.removed_tags)
+    text = "\n".join(_plan_lines(plan, most=max(_MOST_IN_COMMENT // max(listing, 1), 1))) + "\n"
+    if len(text) > _LONGEST:
+        text = "\n".join(_plan_lines(plan, most=0)) + "\n"
+    if len(text) > _LONGEST:
+        text = text[: text.rindex("\n", 0, _LONGEST - len(_CUT)) + 1] + f"\n{_CUT}"
+    return text
 
 
 def sweep(report: SweepReport) -> str:
@@ -31,7 +44,7 @@ def sweep(report: SweepReport) -> str:
 
 
 # --- plan ---------------------------------------------------------------------------------------------------------
-def _plan_lines(plan: Plan) -> Iterator[str]:
+def _plan_lines(plan: Plan, *, most: int) -> Iterator[str]:
     yield f"## Tag sweep plan: {plural(plan.removals, 'tag')} would go"
     yield ""
     forecast = forecast_of(plan)
@@ -49,15 +62,15 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
         yield f"**Rule {escape(name)} matched no tag: is it misspelt?**"
     for repository in plan.repositories:
         yield ""
-        yield from _plan_repository(repository)
+        yield from _plan_repository(repository, most)
     yield ""
     yield from _evidence(plan)
 
 
-def _plan_repository(repository: RepositoryPlan) -> Iterator[str]:
+def _plan_repository(repository: RepositoryPlan, most: int) -> Iterator[str]:
     yield f"### {code(str(repository.repository))}"
     yield ""
-    yield from _reasons_table(repository.decisions)
+    yield from _reasons_table(repository.decisions, repository.capabilities.times)
     if shares_digests(repository):
         yield ""
         yield ALONE
@@ -65,29 +78,32 @@ def _plan_repository(repository: RepositoryPlan) -> Iterator[str]:
         yield ""
         yield f"Note: {escape(note)}"
     going = [decision for decision in repository.decisions if decision.verdict is Verdict.REMOVE]
-    if going:
+    if going and most:
         yield ""
-        yield from _tags_in_details("Tags that would go", going, most=_MOST_IN_COMMENT)
+        yield from _tags_in_details("Tags that would go", going, most=most)
+    elif going:
+        yield ""
+        yield f"{plural(len(going), 'tag')} would go; the plan file lists them."
 
 
-def _reasons_table(decisions: Sequence[Decision], *, past: bool = False) -> Iterator[str]:
+def _reasons_table(decisions: Sequence[Decision], times: frozenset[TimeOrigin], *, past: bool = False) -> Iterator[str]:
     words = {
         Verdict.KEEP: "keep",
         Verdict.UNDECIDED: "undecided",
         Verdict.REMOVE: "**removed**" if past else "**remove**",
     }
     rows = (
-        (escape(group.name), words[reasons.verdict], count(len(reasons.tags)), _why(reasons))
+        (escape(group.name), words[reasons.verdict], count(len(reasons.tags)), _why(reasons, times))
         for group in group_classes(decisions)
         for reasons in group.groups
     )
     yield from table(("Class", "Verdict", "Tags", "Why"), rows, right=frozenset({2}))
 
 
-def _why(group: ReasonGroup) -> str:
+def _why(group: ReasonGroup, times: frozenset[TimeOrigin]) -> str:
     samples = ", ".join(cell(tag) for tag in short_tags(group.tags[:_SAMPLES]))
     more = ", …" if len(group.tags) > _SAMPLES else ""
-    what = remedy(group.reason) if group.verdict is Verdict.UNDECIDED else ""
+    what = remedy(group.reason, times=times) if group.verdict is Verdict.UNDECIDED else ""
     return f"{escape(group.words)} ({samples}{more})" + (f"<br>→ {escape(what)}" if what else "")
 
 
@@ -116,8 +132,10 @@ def _evidence(plan: Plan) -> Iterator[str]:
             f"- {escape(answer.source)}: {state}, {age(answer.taken_at, plan.now)}; "
             f"{escape(counted(answer.examined, answer.unit))}, {count(answer.relevant)} in these repositories"
         )
-        yield from (f"  - gap: {escape(gap)}" for gap in answer.gaps)
-        yield from (f"  - unresolved: {escape(text)}" for text in answer.unresolved)
+        for what, problems in (("gap", answer.gaps), ("unresolved", answer.unresolved)):
+            yield from (f"  - {what}: {escape(problem)}" for problem in problems[:_MOST_PROBLEMS])
+            if (more := len(problems) - _MOST_PROBLEMS) > 0:
+                yield f"  - {what}: {count(more)} more, in the plan file"
 
 
 # --- sweep --------------------------------------------------------------------------------------------------------
@@ -170,7 +188,7 @@ def _result(result: RepositoryResult) -> Iterator[str]:
     yield ""
     yield f"{plural(len(result.removed), 'tag')} and {plural(result.manifests, 'manifest')} removed."
     yield ""
-    yield from _reasons_table((*result.removed, *result.stayed), past=True)
+    yield from _reasons_table((*result.removed, *result.stayed), result.plan.capabilities.times, past=True)
     if shares_digests(result.plan):
         yield ""
         yield ALONE
@@ -199,6 +217,11 @@ def _findings(report: SweepReport) -> Iterator[str]:
             yield ""
             yield from (_finding(finding) for finding in findings)
             yield ""
+    if found.restored:
+        yield "## Taken back"
+        yield ""
+        yield f"{put_back(found)}."
+        yield ""
 
 
 def _finding(finding: Finding) -> str:

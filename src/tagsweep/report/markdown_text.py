@@ -9,17 +9,22 @@ from typing import Final
 from tagsweep.report.words import clean
 
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]<>|~#&]")
-_MENTION: Final = re.compile(r"(?<![\w/])@(?=\w)")
+_MENTION: Final = re.compile(r"(?<![A-Za-z0-9_])@(?=\w)")
+_NUMBER: Final = re.compile(r"(\\#|\bGH-)(?=\d)", re.IGNORECASE)
 
 
 def escape(text: str) -> str:
-    """Return prose in which nothing is markup; an ``@name`` is broken by a comment, so that it notifies nobody."""
-    return _MENTION.sub("@<!-- -->", _SPECIAL.sub(r"\\\g<0>", clean(text)))
+    """Return prose in which nothing is markup.
+
+    An ``@name`` is broken by a comment, so that it notifies nobody, and so is the number of an issue (``#12``).
+    """
+    escaped = _SPECIAL.sub(r"\\\g<0>", clean(text))
+    return _NUMBER.sub(r"\g<0><!-- -->", _MENTION.sub("@<!-- -->", escaped))
 
 
 def code(text: str) -> str:
-    """Return a code span, fenced by more backticks than the text has in a row."""
-    cleaned = clean(text)
+    """Return a code span, fenced by more backticks than the text has in a row; one space for an empty text."""
+    cleaned = clean(text) or " "
     longest = max((len(run) for run in re.findall(r"`+", cleaned)), default=0)
     fence = "`" * (longest + 1)
     pad = " " if cleaned.startswith("`") or cleaned.endswith("`") else ""

@@ -236,7 +236,7 @@ def _why_many_undecided(first: UndecidedReason, reasons: tuple[Reason, ...]) -> 
             whys = _distinct(r.why for r in reasons if isinstance(r, SubjectUnknown))
             return f"look derived from a digest, but what they belong to is not known: {listed(whys, most=2)}"
         case UnresolvedReference(source=source, where=where, text=text):
-            return f"{source} may mean them: {where} says {text}"
+            return f"{source} may mean them: {where} says {short_hashes(text)}"
         case EvidenceMissing() | LabelsUnknown():
             return sentence(first)
         case _:

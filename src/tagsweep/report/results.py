@@ -9,8 +9,9 @@ from typing import assert_never
 from tagsweep.model.decision import Decision, Verdict
 from tagsweep.model.plan import DeleteManifest, RepositoryPlan, Space, Step, Untag
 from tagsweep.model.reference import Repository
-from tagsweep.model.run import Outcome, OutcomeKind, SweepReport
+from tagsweep.model.run import Outcome, OutcomeKind, SweepReport, VerifyReport
 from tagsweep.report.totals import space_of
+from tagsweep.report.units import agree, plural
 
 NOT_DONE = "it was not tried before the run ended"
 
@@ -130,4 +131,14 @@ def troubles_in(outcomes: Iterable[Outcome]) -> tuple[Trouble, ...]:
     return tuple(
         Trouble(repository=repository, kind=kind, why=why, steps=tuple(steps))
         for (repository, kind, why), steps in ordered
+    )
+
+
+def put_back(report: VerifyReport) -> str:
+    """Return what is to be said of removed tags that a restore put back: ``72 removed tags were put back by …``."""
+    number = len(report.restored)
+    return (
+        f"{plural(number, 'removed tag')} {agree(number, 'was')} put back by a restore of this run: "
+        f"{agree(number, 'it')} {agree(number, 'is')} there again with {agree(number, 'its')} old "
+        f"{agree(number, 'digest')}, and {agree(number, 'was')} looked at like what was kept"
     )

@@ -9,6 +9,7 @@ from typing import assert_never
 from tagsweep.report.canvas import PLAIN, Page, Screen, Span, Style
 from tagsweep.report.doctor import DoctorRow, Health
 from tagsweep.report.units import count, plural
+from tagsweep.report.words import padded
 
 _SUBJECT = 16
 
@@ -20,7 +21,7 @@ def doctor(rows: Sequence[DoctorRow], *, screen: Screen = PLAIN) -> str:
         page.gap()
         page.line(Span(place, Style.TITLE))
         for row in found:
-            subject = f"{row.subject.ljust(_SUBJECT)} "
+            subject = f"{padded(row.subject, _SUBJECT)} "
             page.hanging(("  ", Span(f"{row.health.value:<4}", _look(row.health)), f"  {subject}"), row.what)
             if row.remedy:
                 page.hanging(("        ",), f"→ {row.remedy}", style=Style.DIM)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
-from tagsweep.model.decision import Decision, Verdict
+from tagsweep.model.decision import Verdict
 from tagsweep.model.explanation import Explanation, RuleOutcome
+from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.manifest import Kind, Manifest, Unreadable
 from tagsweep.model.plan import DeleteManifest, Step, Untag
 from tagsweep.report.canvas import PLAIN, Page, Screen, Span, Style
 from tagsweep.report.clauses import origin_words
 from tagsweep.report.reasons import remedy, sentence
 from tagsweep.report.terminal_plan import LOOKS
-from tagsweep.report.units import age, moment, plural, size
+from tagsweep.report.units import age, count, moment, plural, size
 from tagsweep.report.words import listed, sampled
 
 _LABEL = 12
+_MOST_REASONS = 20
+_MOST_NEIGHBOURS = 10
 
 
 def explain(explanation: Explanation, *, screen: Screen = PLAIN) -> str:
@@ -24,7 +28,7 @@ def explain(explanation: Explanation, *, screen: Screen = PLAIN) -> str:
     page.line(Span(str(explanation.reference), Style.TITLE))
     if explanation.tag.digest is not None:
         page.line(Span(explanation.tag.digest, Style.DIM), indent=2)
-    _verdict(page, explanation.decision)
+    _verdict(page, explanation)
     _about(page, explanation)
     _neighbours(page, explanation)
     _rules(page, explanation.rules)
@@ -32,7 +36,8 @@ def explain(explanation: Explanation, *, screen: Screen = PLAIN) -> str:
     return page.text()
 
 
-def _verdict(page: Page, decision: Decision) -> None:
+def _verdict(page: Page, explanation: Explanation) -> None:
+    decision = explanation.decision
     page.gap()
     words = {
         Verdict.KEEP: "keep: it stays",
@@ -40,10 +45,12 @@ def _verdict(page: Page, decision: Decision) -> None:
         Verdict.REMOVE: "remove: it would go",
     }
     page.line(Span(words[decision.verdict], LOOKS[decision.verdict]), indent=2)
-    for reason in decision.reasons:
+    for reason in decision.reasons[:_MOST_REASONS]:
         page.hanging(("    - ",), sentence(reason))
-        if what := remedy(reason):
+        if what := remedy(reason, times=explanation.times):
             page.hanging(("      ",), f"→ {what}", style=Style.DIM)
+    if (more := len(decision.reasons) - _MOST_REASONS) > 0:
+        page.line(f"and {plural(more, 'more reason')} (--json lists all)", indent=4)
 
 
 def _labelled(page: Page, label: str, text: str, *, style: Style = Style.PLAIN) -> None:
@@ -63,6 +70,9 @@ def _about(page: Page, explanation: Explanation) -> None:
         label = ""
     if not tag.times:
         _labelled(page, label, "none known")
+    if explanation.times is not None:
+        known = [origin_words(origin) for origin in TimeOrigin if origin in explanation.times]
+        _labelled(page, "known here", listed(known, most=len(known)) or "no times of any tag")
 
 
 def _manifest_words(manifest: Manifest | Unreadable | None) -> str:
@@ -89,10 +99,29 @@ def _manifest_words(manifest: Manifest | Unreadable | None) -> str:
 def _neighbours(page: Page, explanation: Explanation) -> None:
     if explanation.siblings:
         _labelled(page, "same digest", sampled(explanation.siblings, most=5))
-    for digest, tags in explanation.parents:
-        _labelled(page, "inside", f"{digest.short}, tagged {sampled(tags)}" if tags else f"{digest.short}, untagged")
-    for referrer in explanation.referrers:
-        _labelled(page, "referrer", f"{referrer.digest.short} {referrer.artifact_type or referrer.media_type}".rstrip())
+    _several(
+        page,
+        "inside",
+        [
+            f"{digest.short}, tagged {sampled(tags)}" if tags else f"{digest.short}, untagged"
+            for digest, tags in explanation.parents
+        ],
+    )
+    _several(
+        page,
+        "referrer",
+        [
+            f"{referrer.digest.short} {referrer.artifact_type or referrer.media_type}".rstrip()
+            for referrer in explanation.referrers
+        ],
+    )
+
+
+def _several(page: Page, label: str, lines: Sequence[str]) -> None:
+    for line in lines[:_MOST_NEIGHBOURS]:
+        _labelled(page, label, line)
+    if (more := len(lines) - _MOST_NEIGHBOURS) > 0:
+        _labelled(page, label, f"and {count(more)} more (--json lists all)")
 
 
 def _rules(page: Page, rules: tuple[RuleOutcome, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from shlex import quote
 
 from tagsweep.model.decision import Verdict
 from tagsweep.model.plan import GuardRefusal, Plan, RepositoryPlan, RuleCount
@@ -21,12 +22,13 @@ from tagsweep.report.totals import (
     unmatched,
     verdicts,
 )
-from tagsweep.report.units import age, count, counted, duration, moment, plural
-from tagsweep.report.words import listed, sampled
+from tagsweep.report.units import age, agree, count, counted, duration, moment, plural
+from tagsweep.report.words import columns, listed, padded, sampled
 
 LOOKS = {Verdict.KEEP: Style.GOOD, Verdict.UNDECIDED: Style.WARN, Verdict.REMOVE: Style.BAD}
 _LABEL = 12
 _LONG_NAME = 20
+_MOST_PROBLEMS = 10
 
 
 def plan(plan: Plan, *, path: str, screen: Screen = PLAIN) -> str:
@@ -58,13 +60,15 @@ def refused(refusals: Sequence[GuardRefusal], *, screen: Screen = PLAIN) -> str:
 def _repository(page: Page, repository: RepositoryPlan) -> None:
     tags = len(repository.decisions)
     found = verdicts(repository.decisions)
+    stay = tags - found[Verdict.REMOVE]
     page.gap()
     page.line(Span(str(repository.repository), Style.TITLE))
     facts = [plural(tags, "tag"), plural(digests(repository), "digest")]
     facts += [space_words(repository.space) + " would be free"] if repository.space is not None else []
     page.paragraph("   ".join(facts), indent=2)
     page.gap()
-    page.table(_columns(), _class_rows(group_classes(repository.decisions)))
+    groups = group_classes(repository.decisions)
+    page.table(_columns(), _class_rows(groups))
     page.gap()
     page.line(
         *(
@@ -72,7 +76,7 @@ def _repository(page: Page, repository: RepositoryPlan) -> None:
                 f"remove {count(found[Verdict.REMOVE])}", LOOKS[Verdict.REMOVE] if found[Verdict.REMOVE] else Style.DIM
             ),
         ),
-        f" of {plural(tags, 'tag')}; {count(tags - found[Verdict.REMOVE])} stay",
+        f" of {plural(tags, 'tag')}; {count(stay)} {agree(stay, 'stays')}",
         f", {count(found[Verdict.UNDECIDED])} of them undecided" if found[Verdict.UNDECIDED] else "",
         indent=2,
     )
@@ -80,7 +84,13 @@ def _repository(page: Page, repository: RepositoryPlan) -> None:
         page.paragraph(ALONE, style=Style.DIM, indent=2)
     for note in repository.notes:
         page.hanging(("  ", Span("note", Style.WARN), "  "), note)
-    _undecided(page, repository)
+    for title, verdict in (
+        ("What would decide the undecided", Verdict.UNDECIDED),
+        ("About those that the registry cannot remove", Verdict.KEEP),
+    ):
+        _remedies(
+            page, title, (group for one in groups for group in one.groups if group.verdict is verdict), repository
+        )
 
 
 def _columns() -> tuple[Column, ...]:
@@ -109,16 +119,15 @@ def _verdict_cells(group: ReasonGroup) -> tuple[Span, Span]:
     return Span(group.verdict.value, look), Span(count(len(group.tags)), look)
 
 
-def _undecided(page: Page, repository: RepositoryPlan) -> None:
-    """Say once what can be done about each kind of tag that could not be decided."""
+def _remedies(page: Page, title: str, groups: Iterable[ReasonGroup], repository: RepositoryPlan) -> None:
+    """Say once what can be done about each kind of these tags."""
     remedies: dict[str, int] = {}
-    for group in group_classes(repository.decisions):
-        for reasons in group.groups:
-            if words := remedy(reasons.reason, times=repository.capabilities.times):
-                remedies[words] = remedies.get(words, 0) + len(reasons.tags)
+    for group in groups:
+        if words := remedy(group.reason, times=repository.capabilities.times):
+            remedies[words] = remedies.get(words, 0) + len(group.tags)
     if remedies:
         page.gap()
-        page.line(Span("What would decide the undecided", Style.WARN), indent=2)
+        page.line(Span(title, Style.WARN), indent=2)
         rows = ((count(tags), words) for words, tags in remedies.items())
         page.table((Column(align=Align.RIGHT), Column(wraps=True)), rows, indent=4)
 
@@ -129,18 +138,19 @@ def _evidence(page: Page, plan: Plan) -> None:
     if plan.asked.waived:
         page.hanging((label,), "none was asked: the policy says “evidence: none”", style=Style.WARN)
         return
-    width = max((len(answer.source) for answer in plan.evidence), default=0)
+    width = max((columns(answer.source) for answer in plan.evidence), default=0)
     for answer in plan.evidence:
         state = Span("partial ", Style.WARN) if answer.gaps else Span("complete", Style.GOOD)
         seen = f"{counted(answer.examined, answer.unit)}, {count(answer.relevant)} in these repositories"
         page.hanging(
-            (label, answer.source.ljust(width), "  ", state, "  "), f"{age(answer.taken_at, plan.now)}; {seen}"
+            (label, padded(answer.source, width), "  ", state, "  "), f"{age(answer.taken_at, plan.now)}; {seen}"
         )
         label = " " * _LABEL
-        for gap in answer.gaps:
-            page.hanging((label, Span("  gap         ", Style.WARN)), gap)
-        for text in answer.unresolved:
-            page.hanging((label, Span("  unresolved  ", Style.WARN)), text)
+        for what, problems in (("gap", answer.gaps), ("unresolved", answer.unresolved)):
+            for problem in problems[:_MOST_PROBLEMS]:
+                page.hanging((label, Span(f"  {what:<10}  ", Style.WARN)), problem)
+            if (more := len(problems) - _MOST_PROBLEMS) > 0:
+                page.hanging((label, f"  {what:<10}  "), f"and {count(more)} more (--json lists all)")
     if not plan.evidence:
         page.hanging((label,), "no source was asked", style=Style.WARN)
 
@@ -188,8 +198,8 @@ def _summary(page: Page, plan: Plan, path: str) -> None:
     time = f"about {duration(forecast)} at this registry" if forecast is not None else "no forecast"
     total = f"{plural(plan.removals, 'tag')}, {plural(manifests_in(plan), 'manifest')}, {time}"
     words = f"{total}; valid until {moment(plan.valid_until)}"
-    if len(path) < _LABEL:
-        page.hanging((Span(path.ljust(_LABEL), Style.TITLE),), words)
+    if columns(path) < _LABEL:
+        page.hanging((Span(padded(path, _LABEL), Style.TITLE),), words)
     else:
         page.line(Span(path, Style.TITLE))
         page.hanging((" " * _LABEL,), words)
@@ -204,13 +214,13 @@ def _next(page: Page, plan: Plan, path: str) -> None:
         return
     page.line("Nothing was changed. Next:")
     page.line(Span(_explain(plan, page.screen.width), Style.COMMAND), indent=2)
-    page.line(Span(f"tagsweep apply {path}", Style.COMMAND), indent=2)
+    page.line(Span(f"tagsweep apply {quote(path)}", Style.COMMAND), indent=2)
 
 
 def _explain(plan: Plan, width: int) -> str:
     """Return an example that can be copied, with a tag that goes if it fits into the line."""
     first = next(repository for repository in plan.repositories if repository.removed_tags)
-    policy = f" -c {plan.policy_path}" if plan.policy_path else ""
+    policy = f" -c {quote(plan.policy_path)}" if plan.policy_path else ""
     for tag in (*first.removed_tags[:1], "TAG"):
         command = f"tagsweep explain {first.repository}:{tag}{policy}"
         if len(command) <= width - 2:

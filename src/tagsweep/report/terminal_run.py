@@ -17,11 +17,12 @@ from tagsweep.model.run import (
     VerifyReport,
 )
 from tagsweep.report.canvas import PLAIN, Align, Column, Page, Piece, Screen, Span, Style
-from tagsweep.report.results import Trouble, troubles_in
+from tagsweep.report.results import Trouble, put_back, troubles_in
 from tagsweep.report.units import agree, count, duration, moment, plural
 from tagsweep.report.words import listed, sampled
 
 _MOST_FINDINGS = 20
+_MOST_TROUBLES = 10
 _MOST_REPOSITORIES = 6
 
 
@@ -42,7 +43,8 @@ def applied(run: RunRecord, outcomes: Iterable[Outcome], *, screen: Screen = PLA
     page.line("Next:")
     if run.status is RunStatus.RUNNING:
         page.paragraph("The run did not end. Apply the same plan again to go on where it stopped.", indent=2)
-    _commands(page, (f"tagsweep verify {run.id}", f"tagsweep restore {run.id} --yes"))
+    undo = (f"tagsweep restore {run.id} --yes",) if run.removed_tags and run.status is not RunStatus.RESTORED else ()
+    _commands(page, (f"tagsweep verify {run.id}", *undo))
     return page.text()
 
 
@@ -84,13 +86,17 @@ def _kind_words(kind: OutcomeKind) -> str:
 
 
 def _troubles(page: Page, troubles: Sequence[Trouble]) -> None:
-    for trouble in troubles:
+    for trouble in troubles[:_MOST_TROUBLES]:
         look = Style.BAD if trouble.kind is OutcomeKind.FAILED else Style.WARN
         kind = trouble.kind.value if trouble.kind is not None else "not tried"
         page.gap()
         page.line(Span(f"{count(len(trouble.steps))} {kind}", look), f" in {trouble.repository}", indent=2)
         page.paragraph(trouble.why or "no reason was recorded", indent=4)
         page.paragraph(sampled(trouble.steps), style=Style.DIM, indent=4)
+    if rest := troubles[_MOST_TROUBLES:]:
+        page.gap()
+        steps = plural(sum(len(trouble.steps) for trouble in rest), "step")
+        page.line(f"and {steps} for {plural(len(rest), 'other reason')} (--json lists all)", indent=2)
 
 
 def _commands(page: Page, commands: Iterable[str]) -> None:
@@ -110,6 +116,9 @@ def verified(report: VerifyReport, *, screen: Screen = PLAIN) -> str:
     _findings(page, "damaged", Style.BAD, report.damage)
     _findings(page, "still there", Style.WARN, report.leftovers)
     _findings(page, "moved since", Style.DIM, report.moved)
+    if report.restored:
+        page.gap()
+        page.hanging(("  ", Span(f"put back ({count(len(report.restored))})", Style.DIM), "  "), put_back(report))
     if report.damage:
         page.gap()
         page.line("Next:")

@@ -6,15 +6,17 @@ Joined, not stepped: a sweep takes minutes and the picture shows months, so a st
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from html import escape
+from itertools import groupby
 from typing import Final
 
 from tagsweep.model.reference import Repository
 from tagsweep.model.run import CountPoint
 from tagsweep.report.groups import NO_CLASS
+from tagsweep.report.html_text import safe
 from tagsweep.report.units import count, day
 
 COLORS: Final = 6
@@ -49,21 +51,30 @@ class Timeline:
 
 
 def timeline(points: Iterable[CountPoint]) -> Timeline:
-    """Return the counts summed over repositories; where a repository has no count at a time, its last one holds."""
+    """Return the counts summed over repositories; where a repository has no count at a time, its last one holds.
+
+    A count is of a whole repository: a class that is not in it has no tag then. Of several counts of one instant the
+    largest holds, because a count made of the tags of a later day lacks what was removed in between.
+    """
     every = sorted(points, key=lambda point: point.at)
-    times = tuple(sorted({point.at for point in every}))
     names = sorted({point.naming_class for point in every})
-    latest: dict[tuple[Repository, str], int] = {}
-    rows: list[dict[str, int]] = []
-    for at in times:
-        latest.update({(p.repository, p.naming_class): p.tags for p in every if p.at == at})
-        sums = dict.fromkeys(names, 0)
-        for (_, name), tags in latest.items():
-            sums[name] += tags
+    latest: dict[Repository, dict[str, int]] = {}
+    times: list[datetime] = []
+    rows: list[Counter[str]] = []
+    for at, counted in groupby(every, key=lambda point: point.at):
+        found: dict[Repository, dict[str, int]] = {}
+        for point in counted:
+            one = found.setdefault(point.repository, {})
+            one[point.naming_class] = max(one.get(point.naming_class, 0), point.tags)
+        latest |= found
+        sums: Counter[str] = Counter()
+        for one in latest.values():
+            sums.update(one)
+        times.append(at)
         rows.append(sums)
     series = [Series(name or NO_CLASS, tuple(row[name] for row in rows)) for name in names]
     ordered = sorted(series, key=lambda one: -max(one.tags, default=0))
-    return Timeline(times, tuple(ordered), tuple(dict.fromkeys(point.origin for point in every if point.origin)))
+    return Timeline(tuple(times), tuple(ordered), tuple(dict.fromkeys(point.origin for point in every if point.origin)))
 
 
 def color(number: int) -> str:
@@ -82,7 +93,7 @@ def svg(line: Timeline) -> str:
         f"Tags by class from {day(begin)} to {day(line.times[-1])}: {count(totals[0])} first, {count(totals[-1])} last"
     )
     parts = [
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">',
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{safe(title)}">',
         *_grid(frame, step),
         *_areas(line, frame),
         *_dates(line.times, frame),
@@ -129,7 +140,7 @@ def _areas(line: Timeline, frame: _Frame) -> Iterable[str]:
             for heights in (above, below)
         )
         path = "L".join((*upper, *reversed(lower)))
-        yield f'<path d="M{path}Z" fill="{color(number)}"><title>{escape(one.name)}</title></path>'
+        yield f'<path d="M{path}Z" fill="{color(number)}"><title>{safe(one.name)}</title></path>'
         below = above
 
 

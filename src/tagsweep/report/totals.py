@@ -9,7 +9,7 @@ from typing import assert_never
 
 from tagsweep.model.decision import Decision, SharesDigest, Verdict
 from tagsweep.model.plan import DeleteManifest, Plan, RepositoryPlan, Role, RuleCount, Space, Step, Untag
-from tagsweep.report.units import count, plural, size
+from tagsweep.report.units import agree, count, plural, size
 
 ALONE: str = "This registry deletes by digest only, and that takes every tag on the digest."
 """Said once where tags stay because they share a digest."""
@@ -79,7 +79,7 @@ def step_words(steps: Iterable[Step]) -> str:
     parts = [plural(untags, "tag") + " removed alone"] if untags else []
     parts += [plural(roots, "manifest") + " named by tags"] if roots else []
     parts += [f"{count(children)} only below those"] if children else []
-    parts += [f"{count(referrers)} that refer to those"] if referrers else []
+    parts += [f"{count(referrers)} that {agree(referrers, 'refers')} to those"] if referrers else []
     return ", ".join(parts) or "nothing to do"
 
 

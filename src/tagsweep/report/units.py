@@ -18,6 +18,7 @@ _IRREGULAR: Final = {
     "it": "they",
     "needs": "need",
     "stays": "stay",
+    "refers": "refer",
     "is": "are",
     "has": "have",
     "was": "were",
@@ -35,9 +36,11 @@ def plural(number: int, noun: str) -> str:
 
 
 def counted(number: int, unit: str) -> str:
-    """Return a number of units that somebody else named in the plural: ``1 reference``, ``312 references``."""
-    one = unit.removesuffix("s") if number == 1 and " " not in unit else unit
-    return f"{count(number)} {one}"
+    """Return a number of units that somebody else named in the plural: ``1 file on 3 branches``, ``312 references``."""
+    noun, space, rest = unit.partition(" ")
+    if number == 1:
+        noun = f"{noun.removesuffix('ies')}y" if noun.endswith("ies") else noun.removesuffix("s")
+    return f"{count(number)} {noun}{space}{rest}"
 
 
 def agree(number: int, noun: str) -> str:
@@ -66,7 +69,7 @@ def percent(part: int, whole: int) -> str:
     share = 100 * part / whole
     if part in (0, whole):
         return f"{share:.0f} %"
-    if share < 10:  # noqa: PLR2004  # below this the first place matters
+    if round(share, 1) < 10:  # noqa: PLR2004  # below this the first place matters
         return "< 0.1 %" if share < 0.05 else f"{share:.1f} %"  # noqa: PLR2004  # would round to 0.0
     return "> 99 %" if share >= 99.5 else f"{share:.0f} %"  # noqa: PLR2004  # would round to 100
 
@@ -93,7 +96,7 @@ def rough(span: timedelta) -> str:
     """Return a length of time in one unit, for ages: ``41 s``, ``12 min``, ``5 h``, ``3 days``, ``14 months``."""
     seconds = abs(span.total_seconds())
     if seconds < _MINUTE:
-        return f"{seconds:.0f} s"
+        return f"{int(seconds)} s"
     if seconds < _HOUR:
         return f"{seconds // _MINUTE:.0f} min"
     if seconds < 2 * _DAY:

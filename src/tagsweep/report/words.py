@@ -7,7 +7,7 @@ sequence in a pod's name must not move somebody's cursor.
 from __future__ import annotations
 
 import re
-import textwrap
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -18,6 +18,7 @@ ELLIPSIS: Final = "…"
 _LONG_HEX: Final = re.compile(r"[0-9a-f]{20,}")
 _HASH: Final = re.compile(r"([0-9a-f]{12})[0-9a-f]{20,}")
 _HEX_SHOWN: Final = 7
+_PIECE: Final = re.compile(r" +|[^ ]+")
 _ASCII: Final = str.maketrans(
     {
         ELLIPSIS: "...",
@@ -40,22 +41,52 @@ def clean(text: str) -> str:
     return "".join(ch if ch.isprintable() else " " if ch.isspace() else "\N{REPLACEMENT CHARACTER}" for ch in text)
 
 
+def clean_lines(text: str) -> str:
+    """Return ``text`` with each of its lines cleaned, for messages that are written as they are."""
+    return "\n".join(clean(line) for line in text.split("\n"))
+
+
 def to_ascii(text: str) -> str:
     """Return ``text`` for an output that knows ASCII only; what has no ASCII form becomes ``?``."""
     return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
 
+def columns(text: str) -> int:
+    """Return how many columns a terminal needs for ``text``: two for a wide character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(ch) else 1 + (unicodedata.east_asian_width(ch) in "WF") for ch in text)
+
+
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """Return ``text`` with as many spaces after it (before it, with ``right``) as make it ``width`` columns wide."""
+    space = " " * max(width - columns(text), 0)
+    return space + text if right else text + space
+
+
 def shorten(text: str, width: int) -> str:
-    """Return ``text`` in at most ``width`` characters; what is cut out of the middle becomes an ellipsis.
+    """Return ``text`` in at most ``width`` columns; what is cut out of the middle becomes an ellipsis.
 
     The end is kept as well as the beginning, because long tags differ at either end.
     """
-    if len(text) <= width:
+    if columns(text) <= width:
         return text
     if width <= 1:
-        return ELLIPSIS[:width]
+        return ELLIPSIS[: max(width, 0)]
     tail = (width - 1) // 3
-    return f"{text[: width - 1 - tail]}{ELLIPSIS}{text[len(text) - tail :]}"
+    return f"{_first(text, width - 1 - tail)}{ELLIPSIS}{_first(text[::-1], tail)[::-1]}"
+
+
+def _first(text: str, width: int) -> str:
+    """Return the longest beginning of ``text`` that has at most ``width`` columns."""
+    if text.isascii():
+        return text[:width]
+    used = 0
+    for number, ch in enumerate(text):
+        used += columns(ch)
+        if used > width:
+            return text[:number]
+    return text
 
 
 def short_tag(tag: str, *, width: int = 32, shown: int = _HEX_SHOWN) -> str:
@@ -115,5 +146,14 @@ def quoted(name: str) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Return ``text`` in lines of at most ``width`` characters; a longer word keeps its own line whole."""
-    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
+    """Return ``text`` in lines of at most ``width`` columns; a longer word keeps its own line whole."""
+    lines: list[str] = []
+    line, used = "", 0
+    for piece in _PIECE.findall(text):
+        size = columns(piece)
+        if line.strip() and piece.strip() and used + size > width:
+            lines.append(line.rstrip())
+            line, used = "", 0
+        if line or piece.strip() or not lines:
+            line, used = line + piece, used + size
+    return [*lines, line.rstrip()] if line.strip() or not lines else lines

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from typing import IO
 
 import pytest
 
@@ -47,3 +49,15 @@ def test_a_note_stays() -> None:
         progress.note("waiting 30 s as the registry asks")
         progress.finish()
         assert "waiting 30 s as the registry asks\n" in stream.getvalue()
+
+
+@pytest.mark.parametrize("make", [LiveProgress, LogProgress])
+def test_a_note_with_an_escape_sequence_does_not_act_on_the_terminal(
+    make: Callable[[IO[str]], LiveProgress | LogProgress],
+) -> None:
+    """What a registry answered is part of notes; only our own erasing of the line reaches the terminal."""
+    stream = io.StringIO()
+    make(stream).note("answers \x1b]0;owned\x07 and\nmore")
+    assert "\x1b]" not in stream.getvalue()
+    assert "\x07" not in stream.getvalue()
+    assert stream.getvalue().count("\n") == 1

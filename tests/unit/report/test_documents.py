@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagsweep.model.decision import InUse
-from tagsweep.model.run import SweepReport
-from tagsweep.report import html, markdown
+from tagsweep.model.decision import InUse, NotKept, Verdict
+from tagsweep.model.reference import Repository
+from tagsweep.model.run import Finding, SweepReport
+from tagsweep.report import changelog, html, markdown
 from tagsweep.report.markdown_text import code, escape
 from tagsweep.report.timeline import nice_step, timeline
 from tests.unit.report import samples
@@ -144,6 +145,84 @@ def test_markdown_text_cannot_mention_or_mark_up() -> None:
     assert "\\<script\\>" in escaped
     assert " | " not in escaped.replace("\\|", "")
     assert "tensorzero/gateway@sha256:7e54" in escape("tensorzero/gateway@sha256:7e54")
+
+
+def test_markdown_text_links_no_issue() -> None:
+    """A number in somebody's text makes no reference in the issues of the repository that shows the report."""
+    assert escape("fixed by #12 and GH-13") == r"fixed by \#<!-- -->12 and GH-<!-- -->13"
+    assert escape("é@team /@team") == "é@<!-- -->team /@<!-- -->team"
+
+
+def test_a_code_span_of_nothing_opens_none() -> None:
+    """Two backticks would begin a span that ends somewhere else."""
+    assert code("") == "` `"
+
+
+def test_a_plan_of_many_repositories_and_gaps_fits_into_a_comment() -> None:
+    """However many repositories, tags and unresolved references there are, a comment on GitHub takes the plan."""
+    tags = tuple(
+        samples.kept(f"{n:0127}", NotKept(rule="r"), naming_class="", verdict=Verdict.REMOVE) for n in range(150)
+    )
+    gap = replace(samples.answers()[1], unresolved=tuple(f"deploy/{n}.yml:14  {'x' * 80}" for n in range(5000)))
+    for repositories in (5, 60, 400):
+        parts = tuple(
+            replace(samples.gateway(), repository=Repository("docker.io", f"a/{n}"), decisions=tags)
+            for n in range(repositories)
+        )
+        text = markdown.plan(replace(samples.plan(), repositories=parts, evidence=(gap,)))
+        assert len(text) < 65_536
+        assert text.count("<details>") == text.count("</details>")
+        assert "plan file" in text
+        assert ("unresolved: 4,980 more, in the plan file" in text) is (repositories < 400)
+
+
+def test_control_characters_in_a_class_name_do_not_reach_the_page() -> None:
+    """Text in pictures and tables is cleaned as all other text is."""
+    odd = "ci\u202e\x1b"
+    counts = tuple(replace(point, naming_class=odd) for point in samples.counts())
+    decisions = tuple(replace(decision, naming_class=odd) for decision in samples.decisions())
+    plan = replace(samples.plan(), repositories=(replace(samples.gateway(), decisions=decisions),))
+    for report in (replace(samples.report(), plan=plan), replace(samples.report(), plan=plan, counts=counts)):
+        page = html.sweep(report)
+        assert "\u202e" not in page
+        assert "\x1b" not in page
+
+
+def test_a_class_that_a_count_lacks_has_no_tag_then() -> None:
+    """A count is of the whole repository: an old number of another class is not added to it."""
+    first, *_ = samples.counts()
+    line = timeline((first, replace(first, naming_class="other", tags=7, at=first.at + timedelta(days=1))))
+    assert [sum(one.tags[n] for one in line.series) for n in (0, 1)] == [60, 7]
+
+
+def test_a_later_look_back_does_not_hide_what_was_there() -> None:
+    """A history made of the tags of a later day lacks what was removed since; the fuller one is shown."""
+    first, *_ = samples.counts()
+    line = timeline((first, replace(first, tags=2, origin="of a later day")))
+    assert line.series[0].tags == (60,)
+
+
+def test_a_long_history_is_summed_in_one_pass() -> None:
+    """Ten thousand counts of different times are no work: each is looked at once."""
+    first, *_ = samples.counts()
+    many = [replace(first, at=first.at + timedelta(hours=n), tags=n) for n in range(10_000)]
+    assert timeline(many).series[0].tags == tuple(range(10_000))
+
+
+def test_what_a_restore_put_back_is_told_in_every_record() -> None:
+    """After a restore the page, the file and the changelog say that the tags are there again."""
+    finding = Finding(repository=samples.GATEWAY, subject=samples.LONE[0], what="put back", remedy="")
+    report = replace(samples.report(), verification=replace(samples.verification(), restored=(finding,)))
+    for text in (html.sweep(report), markdown.sweep(report), changelog.entry(report)):
+        assert "1 removed tag was put back by a restore of this run: it is there again with its old digest" in text
+
+
+def test_a_remedy_in_a_file_knows_which_times_the_registry_reports() -> None:
+    """The advice about an unknown time names the registry's lack in the page and the comment as on the terminal."""
+    words = "this registry reports no push times"
+    plan = samples.hard_plan()
+    assert words in markdown.plan(plan)
+    assert words in html.sweep(replace(samples.report(), plan=plan, outcomes=()))
 
 
 def test_a_plan_for_a_comment_stays_small() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from tagsweep.model.decision import TimeUnknown, Verdict
 from tagsweep.model.errors import Refused
+from tagsweep.model.inventory import TimeOrigin
 from tagsweep.report import json_report
 from tagsweep.report.json_report import Document
 from tests.unit.report import samples
@@ -65,3 +68,25 @@ def test_the_plan_document_holds_every_decision_and_step() -> None:
     assert len(repository["decisions"]) == 226
     assert len(repository["steps"]) == 360
     assert repository["tags"] == {"all": 226, "keep": 154, "undecided": 0, "remove": 72}
+
+
+def test_a_document_is_ascii() -> None:
+    """A printed document cannot act on a terminal, and every encoding and every odd file name survives it."""
+    odd = "\x1b[2J \x9b \u202e \udc80 “…"
+    text = json_report.dump(json_report.error(Refused(odd)))
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert json.loads(text)["message"] == odd
+
+
+def test_remedies_know_which_times_there_are() -> None:
+    """Plan and explanation give the advice that fits what the registry reports."""
+    decision = samples.kept(
+        "x", TimeUnknown(rule="r", origin=TimeOrigin.PUSHED), naming_class="", verdict=Verdict.UNDECIDED
+    )
+    repository = replace(samples.gateway(), decisions=(decision,))
+    plan = json_report.plan(replace(samples.plan(), repositories=(repository,)))
+    explained = json_report.explain(replace(samples.explanation(), decision=decision, times=frozenset()))
+    for found in (plan["repositories"][0]["decisions"][0], explained["decision"]):
+        assert found["reasons"][0]["remedy"].startswith("this registry reports no push times")
+    assert explained["times"] == []

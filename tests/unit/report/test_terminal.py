@@ -9,12 +9,14 @@ from datetime import timedelta
 
 import pytest
 
-from tagsweep.model.inventory import Inventory
+from tagsweep.model.decision import CannotDelete, InUse, NoRuleMatches, TimeUnknown, Verdict
+from tagsweep.model.inventory import Inventory, TimeOrigin
 from tagsweep.model.plan import GuardRefusal
 from tagsweep.model.policy import Evidence
-from tagsweep.model.run import RunStatus
-from tagsweep.report import terminal
+from tagsweep.model.run import Finding, OutcomeKind, RunStatus
+from tagsweep.report import html, terminal
 from tagsweep.report.terminal import Screen
+from tagsweep.report.words import columns
 from tests.unit.report import samples
 
 
@@ -143,3 +145,102 @@ def test_an_empty_history_says_so() -> None:
     """A person learns that there is nothing, not nothing."""
     assert terminal.history(()) == "No run is recorded in this state directory.\n"
     assert terminal.doctor(()) == "There was nothing to look at.\n"
+
+
+def test_wide_characters_keep_the_lines_within_the_screen() -> None:
+    """Rules, classes and places in a script of wide characters are measured in columns."""
+    used = InUse(source="本番", where="本番 環境 " * 9, via="tag", reference="web:1")
+    decisions = (samples.kept("1.0", used, naming_class="本番環境の検証環境の本番環境"), *samples.decisions())
+    plan = replace(samples.plan(), repositories=(replace(samples.gateway(), decisions=decisions),))
+    lines = terminal.plan(plan, path="plan.json").splitlines()
+    assert max(map(columns, lines)) <= 80
+    row = next(line for line in lines if "floating" in line)
+    wide = next(line for line in lines if "keep" in line and "本番" in line)
+    assert columns(wide[: wide.index("keep")]) == row.index("keep")
+
+
+def test_thousands_of_reasons_and_gaps_are_cut() -> None:
+    """A tag that 5,000 pods use fills no screen, nor does a source with 5,000 unresolved references."""
+    used = tuple(InUse(source="k", where=f"pod {n}", via="tag", reference="web:1") for n in range(5000))
+    decision = samples.kept("1.0", *used, naming_class="release")
+    text = terminal.explain(replace(samples.explanation(), decision=decision))
+    assert "and 4,980 more reasons (--json lists all)" in text
+    assert len(text.splitlines()) < 60
+    answer = replace(samples.answers()[0], gaps=("g",) * 11, unresolved=("u",) * 5000)
+    text = terminal.plan(replace(samples.plan(), evidence=(answer,)), path="plan.json")
+    assert "and 1 more (--json lists all)" in text
+    assert "and 4,990 more (--json lists all)" in text
+
+
+def test_explain_says_which_times_are_known() -> None:
+    """An undecided tag is told apart: its time is missing, or the registry reports none at all."""
+    reason = TimeUnknown(rule="ci", origin=TimeOrigin.PUSHED)
+    decision = samples.kept("x", reason, naming_class="", verdict=Verdict.UNDECIDED)
+    one = replace(samples.explanation(), decision=decision)
+    none = terminal.explain(replace(one, times=frozenset()))
+    assert "this registry reports no push times" in none
+    assert "known here  no times of any tag" in none
+    some = terminal.explain(replace(one, times=frozenset({TimeOrigin.PUSHED})))
+    assert "reports no push" not in some
+    assert "known here  push time" in some
+
+
+def test_one_tag_stays() -> None:
+    """Numbers and verbs agree."""
+    one = replace(samples.gateway(), decisions=(samples.kept("1.0", NoRuleMatches(), naming_class=""),), steps=())
+    text = terminal.plan(replace(samples.plan(), repositories=(one,)), path="plan.json")
+    assert "remove 0 of 1 tag; 1 stays" in text
+
+
+def test_what_cannot_be_deleted_is_not_called_undecided() -> None:
+    """A registry that cannot delete leaves nothing undecided, and the advice stands under its own heading."""
+    decision = samples.kept("1.0", CannotDelete(why="it is switched off"), naming_class="")
+    one = replace(samples.gateway(), decisions=(decision,), steps=())
+    text = terminal.plan(replace(samples.plan(), repositories=(one,)), path="plan.json")
+    assert "What would decide the undecided" not in text
+    assert "About those that the registry cannot remove" in text
+
+
+def test_commands_can_be_copied() -> None:
+    """A path with a space is quoted in the commands that a person is to type next."""
+    plan = replace(samples.plan(), policy_path="/my dir/tagsweep.yaml")
+    text = terminal.plan(plan, path="my plan.json", screen=Screen(width=140))
+    assert "tagsweep apply 'my plan.json'" in text
+    assert "-c '/my dir/tagsweep.yaml'" in text
+
+
+def test_what_a_restore_put_back_is_no_failure() -> None:
+    """Verification after a restore is well, and says what was put back."""
+    finding = Finding(repository=samples.GATEWAY, subject="1.0", what="put back", remedy="")
+    report = replace(samples.verification(), restored=(finding, finding))
+    assert report.ok
+    text = terminal.verified(report)
+    assert "all is well" in text
+    assert "put back (2)" in text
+
+
+def test_a_run_that_was_taken_back_is_not_offered_for_restoring() -> None:
+    """After a restore, or where nothing was removed, there is nothing to take back."""
+    assert "tagsweep restore" in terminal.applied(samples.run(), samples.outcomes())
+    assert "tagsweep restore" not in terminal.applied(samples.run(RunStatus.RESTORED), samples.outcomes())
+    assert "tagsweep restore" not in terminal.applied(samples.run(removed=0), ())
+
+
+def test_the_history_shows_long_names_whole_where_there_is_room() -> None:
+    """What stands below the other columns is cut by the width of the screen, not by that of its column."""
+    run = replace(samples.run(RunStatus.RESTORED), id="run-20261124T075007Z-4ccd51")
+    run = replace(run, repositories=("127.0.0.1:37569/tensorzero/gateway",))
+    assert "127.0.0.1:37569/tensorzero/gateway" in terminal.history((run,))
+
+
+def test_thousands_of_failures_with_words_of_their_own_are_cut() -> None:
+    """Errors that name each manifest fill neither the screen nor the page."""
+    outcomes = tuple(
+        replace(outcome, kind=OutcomeKind.FAILED, why=f"no answer to {n}")
+        for n, outcome in enumerate(samples.outcomes())
+    )
+    text = terminal.applied(samples.run(RunStatus.PARTIAL, removed=0), outcomes)
+    assert "and 350 steps for 350 other reasons (--json lists all)" in text
+    assert len(text.splitlines()) < 60
+    page = html.sweep(replace(samples.report(), outcomes=outcomes))
+    assert "340 more steps not done for 340 other reasons" in page

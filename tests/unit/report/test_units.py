@@ -88,3 +88,17 @@ def test_nouns_agree_with_their_number() -> None:
     assert [units.plural(n, "tag") for n in (0, 1, 2, 1204)] == ["0 tags", "1 tag", "2 tags", "1,204 tags"]
     assert units.plural(2, "repository") == "2 repositories"
     assert units.plural(190, "index") == "190 indexes"
+
+
+def test_units_that_somebody_else_named_agree_with_one() -> None:
+    """The first word is the noun, also where more follows it."""
+    assert units.counted(1, "references") == "1 reference"
+    assert units.counted(1, "files on 3 branches") == "1 file on 3 branches"
+    assert units.counted(1, "repositories") == "1 repository"
+    assert units.counted(2, "files on 1 branch") == "2 files on 1 branch"
+
+
+def test_rounding_does_not_reach_the_next_unit() -> None:
+    """There is no age of 60 s, and no 10.0 %."""
+    assert units.rough(timedelta(seconds=59.7)) == "59 s"
+    assert units.percent(996, 10_000) == "10 %"

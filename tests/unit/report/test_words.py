@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagsweep.report.words import clean, listed, sampled, short_tag, short_tags, shorten, to_ascii
+from tagsweep.report.words import (
+    clean,
+    clean_lines,
+    columns,
+    listed,
+    padded,
+    sampled,
+    short_tag,
+    short_tags,
+    shorten,
+    to_ascii,
+    wrap,
+)
 
 tags = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", fullmatch=True)
 commits = st.from_regex(r"sha-12c9d6[0-9a-f]{34}", fullmatch=True)
@@ -30,8 +44,34 @@ def test_different_tags_have_different_short_forms(names: list[str]) -> None:
 def test_shortened_text_fits(text: str, width: int) -> None:
     """A shortened text is never wider than asked, and one that fits is not touched."""
     short = shorten(text, width)
-    assert len(short) <= max(width, 0) or short == text
-    assert len(text) > width or short == text
+    assert columns(short) <= width
+    assert columns(text) > width or short == text
+
+
+def test_a_wide_character_takes_two_columns() -> None:
+    """What is padded or cut for a column fits it, whatever the script; a combining mark takes no column."""
+    assert columns("本番 e\u0301") == 6
+    assert padded("本番", 6) == "本番  "
+    assert padded("本番", 6, right=True) == "  本番"
+    assert shorten("本番環境と検証環境", 9) == "本番環…境"
+
+
+@given(text=st.text(alphabet="ab c-“…", max_size=60), width=st.integers(min_value=1, max_value=30))
+@settings(max_examples=200, deadline=None)
+def test_narrow_text_wraps_as_the_standard_library_does(text: str, width: int) -> None:
+    """Lines are as full as they can be, and no word is broken or lost."""
+    expected = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    assert [line.strip() for line in wrap(text, width)] == [line.strip() for line in expected]
+
+
+def test_wide_text_wraps_by_columns() -> None:
+    """A line of wide characters is as wide as the screen, not twice as wide."""
+    assert wrap("本番 環境 検証", 9) == ["本番 環境", "検証"]
+
+
+def test_a_message_of_several_lines_keeps_them() -> None:
+    """Each line is cleaned by itself, so that only escape sequences and the like are gone."""
+    assert clean_lines("one\n\x1b[31mtwo\r") == "one\n\N{REPLACEMENT CHARACTER}[31mtwo "
 
 
 @given(text=st.text(max_size=60))
