@@ -189,13 +189,25 @@ class UsageSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceContext:
+    """What a source may work with. ``base`` is the directory of the policy file, against which relative paths are read;
+    ``cache`` a directory of its own that may be lost at any time, or empty where there is none.
+    """
+
+    base: str
+    clock: Clock
+    progress: Progress
+    cache: str = ""
+
+
 class SourceFactory(Protocol):
     """What the entry point of a usage source (group ``tagsweep.sources``) is."""
 
-    def configure(self, settings: SourceSettings, *, base: str) -> UsageSource:
+    def configure(self, settings: SourceSettings, *, context: SourceContext) -> UsageSource:
         """Return the source that ``settings`` describe, or raise ConfigurationError naming the wrong option.
 
-        ``base`` is the directory of the policy file, against which relative paths are read.
+        Nothing is asked yet.
         """
         ...
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tagsweep.app.assess import collect_usage
 from tagsweep.app.look import read_closure
 from tagsweep.core.graph import Graph
-from tagsweep.core.protect import evidence_gaps, find_usage
+from tagsweep.core.protect import evidence_gaps, find_usage, used_digests
 from tagsweep.model.errors import Refused
 from tagsweep.model.inventory import Inventory, TagState
 from tagsweep.model.plan import DeleteManifest, Plan, RepositoryPlan, Step, Untag
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from tagsweep.app.session import Session
     from tagsweep.app.snapshot import Saved
     from tagsweep.core.protect import UsageFacts
+    from tagsweep.model.policy import UnresolvedRule
     from tagsweep.model.reference import Digest, Repository
     from tagsweep.model.usage import UsageReport
 
 
 def ask_again(plan: Plan, *, session: Session) -> tuple[UsageReport, ...]:
     """Return what the plan's sources answer now; raise Refused if a required one does not answer completely."""
-    reports = collect_usage(plan.sources, base=str(Path(plan.policy_path).parent), session=session)
+    reports = collect_usage(plan.sources, plan.asked, base=str(Path(plan.policy_path).parent), session=session)
     gaps = evidence_gaps(plan.asked, reports, now=session.clock.now())
     if gaps:
         told = "; ".join(f"{gap.source}: {gap.why}" if gap.source else gap.why for gap in gaps)
@@ -40,20 +41,23 @@ def forbidden_steps(
     plan: Plan, reports: Sequence[UsageReport], saved: Mapping[Repository, Saved], *, session: Session
 ) -> dict[Repository, dict[str, str]]:
     """Return, by repository, the steps that must not run because of what is in use now, each with the reason."""
+    readings = {source.name: source.unresolved for source in plan.sources}
     return {
-        part.repository: _forbidden(part, reports, saved[part.repository], session)
+        part.repository: _forbidden(part, reports, readings, saved[part.repository], session)
         for part in plan.repositories
         if part.repository in saved and reports
     }
 
 
-def _forbidden(part: RepositoryPlan, reports: Sequence[UsageReport], saved: Saved, session: Session) -> dict[str, str]:
-    named = {
-        usage.reference.digest
-        for report in reports
-        for usage in report.usages
-        if usage.reference.digest is not None and usage.reference.repository == part.repository
-    }
+def _forbidden(
+    part: RepositoryPlan,
+    reports: Sequence[UsageReport],
+    readings: Mapping[str, Sequence[UnresolvedRule]],
+    saved: Saved,
+    session: Session,
+) -> dict[str, str]:
+    aliases = session.aliases()
+    named = used_digests(reports, part.repository, aliases)
     inventory = Inventory(
         repository=part.repository,
         taken_at=session.clock.now(),
@@ -62,7 +66,7 @@ def _forbidden(part: RepositoryPlan, reports: Sequence[UsageReport], saved: Save
         manifests={**saved.manifests, **read_closure(part.repository, named - saved.manifests.keys(), session)},
     )
     graph = Graph.of(inventory)
-    usage = find_usage(inventory, reports, graph, aliases=session.aliases())
+    usage = find_usage(inventory, reports, graph, aliases=aliases, readings=readings)
     reached = graph.reach(usage.used)
     reasons = {step.key: _why(step, usage, reached) for step in part.steps}
     return {key: why for key, why in reasons.items() if why}

@@ -9,6 +9,7 @@ from tagsweep.model.manifest import DOCKER_MANIFEST, OCI_MANIFEST, Manifest, Unr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from tagsweep.app.session import Session
     from tagsweep.model.plan import RepositoryPlan
@@ -43,7 +44,9 @@ def look_again(part: RepositoryPlan, *, session: Session) -> Look:
     return Look(tags=tags, manifests=read_closure(part.repository, changed, session))
 
 
-def read_closure(repository: Repository, roots: set[Digest], session: Session) -> dict[Digest, Manifest | Unreadable]:
+def read_closure(
+    repository: Repository, roots: AbstractSet[Digest], session: Session
+) -> dict[Digest, Manifest | Unreadable]:
     """Read these manifests and all indexes below them; what cannot be read is Unreadable, and blocks deletions."""
     driver = session.driver(repository)
     cache = session.manifests

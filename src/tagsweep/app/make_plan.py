@@ -17,16 +17,17 @@ from tagsweep.app.assess import collect_usage
 from tagsweep.app.discover import discover
 from tagsweep.app.needs import needs_of
 from tagsweep.app.targets import expand_targets
+from tagsweep.core.answers import answers
 from tagsweep.core.decide import DecisionSet, decide, recount
 from tagsweep.core.forecast import forecast
 from tagsweep.core.graph import Graph
 from tagsweep.core.guards import refusals
 from tagsweep.core.planning import plan_repository
-from tagsweep.core.protect import canonical_repository
+from tagsweep.core.protect import used_digests
 from tagsweep.core.storage import space
 from tagsweep.core.timeline import count_points, timeline
 from tagsweep.model.decision import Verdict
-from tagsweep.model.plan import DeleteManifest, GuardRefusal, Plan, RepositoryPlan, SourceAnswer, Space
+from tagsweep.model.plan import DeleteManifest, GuardRefusal, Plan, RepositoryPlan, Space
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from tagsweep.model.manifest import Descriptor
     from tagsweep.model.policy import Policy
     from tagsweep.model.reference import Digest, Repository
-    from tagsweep.model.usage import Usage, UsageReport
+    from tagsweep.model.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ def make_plan(policy: Policy, *, session: Session, sizes: bool, only: Repository
         policy_path=str(Path(policy.path).absolute()),
         policy_fingerprint=policy.fingerprint,
         repositories=tuple(part.plan for part in parts),
-        evidence=tuple(_answer(report, repositories) for report in planning.reports),
+        evidence=answers(planning.reports, policy.sources, repositories, session.aliases()),
         asked=policy.evidence,
         sources=policy.sources,
         rules=rules,
@@ -104,7 +105,8 @@ class _Planning:
         self.session = session
         self.now = session.clock.now()
         self.needs = needs_of(policy, sizes=sizes)
-        self.reports = collect_usage(policy.sources, base=str(Path(policy.path).parent), session=session)
+        base = str(Path(policy.path).parent)
+        self.reports = collect_usage(policy.sources, policy.evidence, base=base, session=session)
 
     def plan_one(self, repository: Repository) -> _Part:
         """Return one repository's share."""
@@ -113,7 +115,11 @@ class _Planning:
         capabilities = driver.probe(repository.path)
         pace = _Pace(session)
         inventory = discover(
-            repository, needs=self.needs, session=session, now=self.now, roots=self._used_digests(repository)
+            repository,
+            needs=self.needs,
+            session=session,
+            now=self.now,
+            roots=used_digests(self.reports, repository, session.aliases()),
         )
         seconds = pace.seconds_per_request()
         graph = Graph.of(inventory)
@@ -140,17 +146,6 @@ class _Planning:
     def _decide(self, inventory: Inventory, graph: Graph) -> DecisionSet:
         aliases = self.session.aliases()
         return decide(inventory, self.policy, self.reports, now=self.now, graph=graph, aliases=aliases)
-
-    def _used_digests(self, repository: Repository) -> frozenset[Digest]:
-        """Return what runs by digest here: it is read even if no tag names it, because it protects what it reaches."""
-        aliases = self.session.aliases()
-        ours = canonical_repository(repository, aliases)
-        return frozenset(
-            usage.reference.digest
-            for report in self.reports
-            for usage in report.usages
-            if usage.reference.digest is not None and canonical_repository(usage.reference.repository, aliases) == ours
-        )
 
     def _forecast(self, part: RepositoryPlan, inventory: Inventory, seconds_per_request: float) -> timedelta:
         """Return how long applying will take: the deletions, and before and after them saving and verifying."""
@@ -203,19 +198,6 @@ def _with_referrers(inventory: Inventory, decided: DecisionSet, graph: Graph, se
 def _space(part: RepositoryPlan, inventory: Inventory, graph: Graph) -> Space:
     removed = frozenset(step.digest for step in part.steps if isinstance(step, DeleteManifest))
     return space(inventory.manifests, kept=graph.reach(inventory.digests) - removed, removed=removed)
-
-
-def _answer(report: UsageReport, repositories: Sequence[Repository]) -> SourceAnswer:
-    relevant = [usage for usage in report.usages if usage.reference.repository in repositories]
-    return SourceAnswer(
-        source=report.source,
-        taken_at=report.taken_at,
-        examined=report.examined,
-        unit=report.unit,
-        relevant=len(relevant),
-        gaps=report.coverage.gaps,
-        unresolved=tuple(f"{entry.where}  {entry.text}" for entry in report.unresolved),
-    )
 
 
 def _dangling(parts: Sequence[_Part]) -> tuple[Usage, ...]:

@@ -18,7 +18,12 @@ _DRIVERS: Final = {
     "oci": "tagsweep.drivers.oci:OciDriver",
     "ocilayout": "tagsweep.drivers.ocilayout:OciLayoutDriver",
 }
-_SOURCES: Final = {"list": "tagsweep.sources.list:ListSource"}
+_SOURCES: Final = {
+    "command": "tagsweep.sources.command:CommandSource",
+    "docker": "tagsweep.sources.docker.source:DockerSource",
+    "list": "tagsweep.sources.list:ListSource",
+    "nomad": "tagsweep.sources.nomad.source:NomadSource",
+}
 
 
 def driver_factory(name: str) -> DriverFactory:

@@ -15,7 +15,7 @@ from tagsweep.core.classify import Classifier
 from tagsweep.core.derived import derived_from
 from tagsweep.core.draft import Draft
 from tagsweep.core.graph import Graph
-from tagsweep.core.protect import UsageFacts, evidence_gaps, find_usage
+from tagsweep.core.protect import UsageFacts, evidence_gaps, find_usage, recent_pulls
 from tagsweep.core.rules import (
     ProtectionEvaluation,
     RuleEvaluation,
@@ -27,6 +27,7 @@ from tagsweep.core.subjects import follow_subjects
 from tagsweep.model.decision import (
     Decision,
     EvidenceMissing,
+    InUse,
     KeptByClause,
     ManifestUnknown,
     Protected,
@@ -69,16 +70,18 @@ def decide(
 ) -> DecisionSet:
     """Return the verdict about every tag, with all reasons for it.
 
-    ``now`` is the plan's one clock, UTC. ``aliases`` maps a registry host to the one that it is another name of.
+    ``now`` is the plan's one clock, UTC. ``aliases`` are those of :func:`canonical_repository`.
     Raises PolicyError where a rule names a class that is not defined.
     """
     known = Graph.of(inventory) if graph is None else graph
     classifier = Classifier(policy.naming)
     rules = [r for rule in policy.rules if (r := evaluate_rule(rule, inventory, classifier, now=now)) is not None]
     protections = [p for each in policy.protect if (p := evaluate_protection(each, inventory, classifier)) is not None]
-    usage = find_usage(inventory, reports, known, aliases=aliases or {})
+    readings = {source.name: source.unresolved for source in policy.sources}
+    usage = find_usage(inventory, reports, known, aliases=aliases or {}, readings=readings)
+    pulls = recent_pulls(inventory, policy.evidence.pulled_within, now=now)
     drafts = {tag.name: Draft(tag=tag, derived=derived_from(tag.name)) for tag in inventory.tags}
-    _protect(drafts, protections, usage)
+    _protect(drafts, protections, usage, pulls)
     _apply_rules(drafts, rules)
     _doubt(drafts.values(), usage, evidence_gaps(policy.evidence, reports, now=now), inventory, known)
     follow_subjects(tuple(drafts.values()), inventory, known, used=usage.used)
@@ -94,13 +97,20 @@ def decide(
     )
 
 
-def _protect(drafts: Mapping[str, Draft], protections: Sequence[ProtectionEvaluation], usage: UsageFacts) -> None:
+def _protect(
+    drafts: Mapping[str, Draft],
+    protections: Sequence[ProtectionEvaluation],
+    usage: UsageFacts,
+    pulls: Mapping[str, InUse],
+) -> None:
     for each in protections:
         reason = Protected(reason=each.protection.reason)
         for name in each.matched:
             drafts[name].keep.append(reason)
     for name, reasons in usage.tags.items():
         drafts[name].keep.extend(reasons)
+    for name, pull in pulls.items():
+        drafts[name].keep.append(pull)
 
 
 def _apply_rules(drafts: Mapping[str, Draft], rules: Sequence[RuleEvaluation]) -> None:

@@ -6,18 +6,23 @@ required source that is absent, stale or partial is said so.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
+from tagsweep.core.aliases import canonical_repository
 from tagsweep.core.graph import Graph
-from tagsweep.core.patterns import compile_regex
+from tagsweep.core.open_references import FittingTags, Standing, could_be_in, standing
 from tagsweep.model.decision import EvidenceMissing, InUse, UnresolvedReference
-from tagsweep.model.inventory import Inventory
-from tagsweep.model.policy import Evidence
-from tagsweep.model.reference import Digest, Repository, canonical_registry
-from tagsweep.model.usage import Unresolved, Usage, UsageReport
+from tagsweep.model.inventory import Inventory, TimeOrigin
+from tagsweep.model.policy import Evidence, UnresolvedRule
+from tagsweep.model.reference import Digest, Repository
+from tagsweep.model.usage import Usage, UsageReport
+
+_ENOUGH: Final = 20
+"""So many open references are told for one tag; the answers of the sources have them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,50 +42,97 @@ class UsageFacts:
 
 
 def find_usage(
-    inventory: Inventory, reports: Sequence[UsageReport], graph: Graph, *, aliases: Mapping[str, str]
+    inventory: Inventory,
+    reports: Sequence[UsageReport],
+    graph: Graph,
+    *,
+    aliases: Mapping[str, str],
+    readings: Mapping[str, Sequence[UnresolvedRule]],
 ) -> UsageFacts:
     """Return everything that the reports say about this repository.
 
-    ``aliases`` maps a registry host to the host that it is another name of. A tag is matched within the repository;
-    a digest is matched wherever it is used, because a mirror serves the same content under another name.
+    ``aliases`` are those of :func:`canonical_repository`. A tag is matched within the repository; a digest is matched
+    wherever it is used, because a mirror serves the same content under another name. ``readings`` are the policy's
+    words about open references, by source.
 
     A reference by tag protects that tag, and through ``used`` its digest with everything that it reaches; other tags
     on the digest are other names that nothing asked for. A reference by digest needs no name in particular, so it
     protects every tag on it, on the indexes that contain it, and on its children.
     """
     ours = canonical_repository(inventory.repository, aliases)
-    digest_of = {tag.name: tag.digest for tag in inventory.tags}
-    reasons: defaultdict[str, dict[InUse, None]] = defaultdict(dict)
-    used: set[Digest] = set()
-    dangling: list[Usage] = []
+    found = _Found(inventory=inventory, graph=graph)
     for usage in (usage for report in reports for usage in report.usages):
-        reference = usage.reference.with_default_tag()
-        here = canonical_repository(reference.repository, aliases) == ours
-        if here and reference.tag is not None:
-            if reference.tag in digest_of:
-                reasons[reference.tag][_in_use(usage, "tag")] = None
-                used.update(digest for digest in (digest_of[reference.tag],) if digest is not None)
-            elif reference.digest is None:
-                dangling.append(usage)
-        if reference.digest is not None:
-            if here and reference.digest in inventory.missing:
-                dangling.append(usage)
-            if here or graph.is_known(reference.digest):
-                used.update((reference.digest, *graph.ancestors(reference.digest)))
-            for name, via in _tags_by_digest(reference.digest, graph):
-                reasons[name][_in_use(usage, via)] = None
+        here = canonical_repository(usage.reference.repository, aliases) == ours
+        if here:
+            found.by_tag(usage)
+        found.by_digest(usage, here=here)
+    for name, reason in _read_open(inventory, ours, reports, aliases, readings):
+        found.by_pattern(name, reason)
     return UsageFacts(
-        tags={name: tuple(each) for name, each in reasons.items()},
-        used=frozenset(used),
-        dangling=tuple(dangling),
-        unresolved=_unresolved(inventory, ours, reports, aliases),
+        tags={name: tuple(each) for name, each in found.reasons.items()},
+        used=frozenset(found.used),
+        dangling=tuple(found.dangling),
+        unresolved={name: tuple(each) for name, each in found.unresolved.items()},
     )
 
 
-def canonical_repository(repository: Repository, aliases: Mapping[str, str]) -> Repository:
-    """Return the repository under the one name of its registry."""
-    host = canonical_registry(repository.registry)
-    return Repository(canonical_registry(aliases.get(host, host)), repository.path)
+class _Found:
+    """What has been found in use so far in one repository."""
+
+    def __init__(self, *, inventory: Inventory, graph: Graph) -> None:
+        self._graph = graph
+        self._missing = inventory.missing
+        self._digest_of = {tag.name: tag.digest for tag in inventory.tags}
+        self.reasons: defaultdict[str, dict[InUse, None]] = defaultdict(dict)
+        self.unresolved: defaultdict[str, list[UnresolvedReference]] = defaultdict(list)
+        self.used: set[Digest] = set()
+        self.dangling: list[Usage] = []
+
+    def by_tag(self, usage: Usage) -> None:
+        """Take a usage of this repository for the tag that it names, if it names one."""
+        reference = usage.reference.with_default_tag()
+        if reference.tag in self._digest_of:
+            self._protect(reference.tag, _in_use(usage, "tag"))
+        elif reference.tag is not None and reference.digest is None:
+            self.dangling.append(usage)
+
+    def by_digest(self, usage: Usage, *, here: bool) -> None:
+        """Take a usage for the digest that it names, if it names one; ``here`` says that it is of this repository."""
+        digest = usage.reference.digest
+        if digest is None:
+            return
+        if here and digest in self._missing:
+            self.dangling.append(usage)
+        if here or self._graph.is_known(digest):
+            self.used.update((digest, *self._graph.ancestors(digest)))
+        for name, via in _tags_by_digest(digest, self._graph):
+            self.reasons[name][_in_use(usage, via)] = None
+
+    def by_pattern(self, name: str, reason: InUse | UnresolvedReference) -> None:
+        """Take what an open reference makes of a tag."""
+        if isinstance(reason, UnresolvedReference):
+            self.unresolved[name].append(reason)
+        else:
+            self._protect(name, reason)
+
+    def _protect(self, name: str, reason: InUse) -> None:
+        self.reasons[name][reason] = None
+        digest = self._digest_of[name]
+        if digest is not None:
+            self.used.add(digest)
+
+
+def used_digests(
+    reports: Sequence[UsageReport], repository: Repository, aliases: Mapping[str, str]
+) -> frozenset[Digest]:
+    """Return the digests that are in use in ``repository`` by name: each protects what it reaches, tagged or not."""
+    ours = canonical_repository(repository, aliases)
+    return frozenset(
+        usage.reference.digest
+        for report in reports
+        for usage in report.usages
+        if usage.reference.digest is not None and canonical_repository(usage.reference.repository, aliases) == ours
+    )
 
 
 def evidence_gaps(evidence: Evidence, reports: Sequence[UsageReport], *, now: datetime) -> tuple[EvidenceMissing, ...]:
@@ -111,8 +163,35 @@ def _gaps_of(source: str, evidence: Evidence, reports: Sequence[UsageReport], no
             yield f"its answer is of {report.taken_at.isoformat()}, more than {evidence.max_age} from now"
 
 
+def recent_pulls(inventory: Inventory, within: timedelta | None, *, now: datetime) -> dict[str, InUse]:
+    """Return a reason for each tag that the registry says was pulled not longer ago than ``within``.
+
+    A tag without such a time says nothing: many registries have none, and never pulled is not the same as unused.
+    """
+    if within is None:
+        return {}
+    pulls = ((tag.name, tag.times.get(TimeOrigin.PULLED)) for tag in inventory.tags)
+    return {
+        name: InUse(
+            source="registry",
+            where=f"last pull {at:%Y-%m-%d %H:%M} UTC",
+            via="pull",
+            reference=f"{inventory.repository}:{name}",
+        )
+        for name, at in pulls
+        if at is not None and now - at <= within
+    }
+
+
 def _in_use(usage: Usage, via: str) -> InUse:
-    return InUse(source=usage.source, where=usage.where, via=via, reference=str(usage.reference))
+    return InUse(
+        source=usage.source,
+        where=usage.where,
+        via=via,
+        reference=str(usage.reference),
+        note=usage.note,
+        last_seen=usage.last_seen,
+    )
 
 
 def _tags_by_digest(digest: Digest, graph: Graph) -> Iterator[tuple[str, str]]:
@@ -138,22 +217,29 @@ def _descendants(digest: Digest, graph: Graph) -> frozenset[Digest]:
     return frozenset(seen - {digest})
 
 
-def _unresolved(
-    inventory: Inventory, ours: Repository, reports: Sequence[UsageReport], aliases: Mapping[str, str]
-) -> dict[str, tuple[UnresolvedReference, ...]]:
-    found: defaultdict[str, dict[UnresolvedReference, None]] = defaultdict(dict)
-    for each in (each for report in reports for each in report.unresolved):
-        if each.repository is not None and canonical_repository(each.repository, aliases) != ours:
+def _read_open(
+    inventory: Inventory,
+    ours: Repository,
+    reports: Sequence[UsageReport],
+    aliases: Mapping[str, str],
+    readings: Mapping[str, Sequence[UnresolvedRule]],
+) -> Iterator[tuple[str, InUse | UnresolvedReference]]:
+    """Yield each tag that an open reference could mean, with what that makes of it."""
+    tags = FittingTags(tuple(tag.name for tag in inventory.tags))
+    told: Counter[str] = Counter()
+    for entry in (entry for report in reports for entry in report.unresolved):
+        how = standing(entry, readings.get(entry.source, ()))
+        if how is Standing.IGNORE or not could_be_in(entry, ours, aliases):
             continue
-        reason = UnresolvedReference(source=each.source, where=each.where, text=each.text)
-        for tag in inventory.tags:
-            if _could_mean(each, tag.name):
-                found[tag.name][reason] = None
-    return {name: tuple(reasons) for name, reasons in found.items()}
-
-
-def _could_mean(unresolved: Unresolved, tag: str) -> bool:
-    try:
-        return compile_regex(unresolved.tag_pattern).fullmatch(tag) is not None
-    except ValueError:
-        return True  # a source wrote a pattern that is none; then it could mean any tag
+        reason: InUse | UnresolvedReference
+        if how is Standing.PROTECT:
+            reason = InUse(source=entry.source, where=entry.where, via="pattern", reference=entry.text, note=entry.note)
+        else:
+            reason = UnresolvedReference(source=entry.source, where=entry.where, text=entry.text)
+        for name in tags.of(entry):
+            # A tag that a thousand places could mean is as undecided as one that ten could mean.
+            if told[name] < _ENOUGH:
+                told[name] += 1
+                yield name, reason
+            elif how is Standing.PROTECT:
+                yield name, reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
@@ -44,12 +45,18 @@ class Protected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InUse:
-    """Evidence names it: ``via`` is ``tag``, ``digest``, ``index`` (a parent of it runs) or ``child``."""
+    """Evidence names it. ``via`` is the way: ``tag``, ``digest``, ``index`` (an index above it is in use), ``child`` (a
+    part of it is), ``pattern`` (an open reference that the policy protects) or ``pull`` (the registry's record).
+
+    ``last_seen`` is the time of the last answer that had it, for what is only remembered.
+    """
 
     source: str
     where: str
     via: str
     reference: str
+    note: str = ""
+    last_seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,8 @@ TagsweepError
 │   └── Malformed              what is on disk is not in the form it was written in; its store says which file
 └── DamageFound (7)            verification found something kept that no longer works
 
+NotParsed is apart: it never reaches a person, because whoever catches it reads the text in another way.
+
 Programs act on the class and its ``exit_code``, never on the words. Every message names the place and the remedy.
 """
 
@@ -136,3 +138,7 @@ class DamageFound(TagsweepError):
     """Something that was to stay no longer works."""
 
     exit_code = 7
+
+
+class NotParsed(Exception):
+    """A text is not in the form of the syntax that claimed it; ``str`` says why in a few words."""

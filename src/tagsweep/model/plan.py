@@ -107,7 +107,12 @@ class RepositoryPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceAnswer:
-    """What one evidence source said when the plan was made, for the reader of the plan."""
+    """What one evidence source said when the plan was made, for the reader of the plan.
+
+    ``relevant`` counts the usages in the plan's repositories, ``remembered`` those among them that only earlier answers
+    had. Open references that could mean a tag there are ``unresolved``, or in ``protecting`` or ``ignored`` where the
+    policy says how they are read. ``invalid`` are texts that name no image.
+    """
 
     source: str
     taken_at: datetime
@@ -116,6 +121,10 @@ class SourceAnswer:
     relevant: int
     gaps: tuple[str, ...] = ()
     unresolved: tuple[str, ...] = ()
+    protecting: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    invalid: tuple[str, ...] = ()
+    remembered: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

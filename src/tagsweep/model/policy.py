@@ -182,20 +182,48 @@ class Protection:
 # --- evidence, limits, execution ----------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Which sources must answer completely. ``waived`` is the policy's ``evidence: none``, said in words."""
+    """Which sources must answer completely. ``waived`` is the policy's ``evidence: none``, said in words.
+
+    ``remember`` is for how long something that a source no longer reports counts as in use, where the source has no
+    time of its own. ``pulled_within`` keeps what the registry says was pulled so lately, where it says so at all.
+    """
 
     require: tuple[str, ...] = ()
     max_age: timedelta = timedelta(hours=1)
     waived: bool = False
+    remember: timedelta = timedelta(0)
+    pulled_within: timedelta | None = None
+
+
+class UnresolvedReading(Enum):
+    """How the policy wants references with open parts read."""
+
+    PROTECT = "protect"
+    """Every tag that fits stays, as in use."""
+    IGNORE = "ignore"
+    """They are shown and not counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnresolvedRule:
+    """How open references of one source are read. ``paths`` are globs over their places; empty means all."""
+
+    read: UnresolvedReading
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
-    """One evidence source: ``kind`` selects the plugin, ``options`` are its own keys, checked by the plugin."""
+    """One evidence source: ``kind`` selects the plugin, ``options`` are its own keys, checked by the plugin.
+
+    ``remember`` None means what the policy's evidence says.
+    """
 
     name: str
     kind: str
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    unresolved: tuple[UnresolvedRule, ...] = ()
+    remember: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

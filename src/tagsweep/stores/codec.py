@@ -184,7 +184,7 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _text(value: str) -> str:
+def writable(value: str) -> str:
     """Return the text as UTF-8 can hold it: half a surrogate pair, which a registry's JSON may give, becomes a ?."""
     return value if value.isascii() else value.encode(errors="replace").decode()
 
@@ -256,7 +256,7 @@ def _digest(data: Any) -> Digest:
 
 _WRITERS: Final[Mapping[Any, _Function]] = {
     **dict.fromkeys((Any, int, float, bool), _same),
-    str: _text,
+    str: writable,
     Digest: str,
     datetime: instant_text,
     timedelta: _seconds,

@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from tagsweep.model.errors import InvalidReference, Malformed, PlanError, StateError
-from tagsweep.model.reference import Digest, Repository
+from tagsweep.model.reference import Digest, Reference, Repository
 from tagsweep.model.run import CountPoint, RunRecord
-from tagsweep.stores.codec import Codec
+from tagsweep.model.usage import Usage
+from tagsweep.stores.codec import Codec, writable
 from tagsweep.stores.database import Database, Schema
 
 if TYPE_CHECKING:
@@ -55,11 +56,19 @@ _SCHEMA: Final = Schema(
         ) WITHOUT ROWID;
         CREATE TABLE calibrations (registry TEXT PRIMARY KEY, at INTEGER NOT NULL, coefficients TEXT NOT NULL)
         """,
+        """
+        CREATE TABLE usages (
+            source TEXT NOT NULL, reference TEXT NOT NULL, place TEXT NOT NULL, note TEXT NOT NULL,
+            first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, PRIMARY KEY (source, reference, place)
+        ) WITHOUT ROWID
+        """,
     ),
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _CODEC: Final = Codec({})
+_FORGOTTEN: Final = timedelta(days=730)
+"""What no source has said for so long is no longer kept; no policy remembers longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +172,44 @@ class Ledger:
                     at=_instant(at), repository=Repository(registry, path), naming_class=name, origin=origin, tags=tags
                 )
                 for registry, path, at, name, origin, tags in rows
+            )
+
+    # --- usages ---
+    def remember_usages(self, source: str, usages: Iterable[Usage], now: datetime) -> None:
+        """Note what a source says is in use at ``now``. What it has not said for two years is forgotten.
+
+        A clock that was set back makes nothing older.
+        """
+        at = _micros(now)
+        with self.database.transaction() as connection:
+            connection.executemany(
+                "INSERT INTO usages VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (source, reference, place)"
+                " DO UPDATE SET note = excluded.note, last_seen = max(last_seen, excluded.last_seen)",
+                (
+                    (source, str(one.reference.with_default_tag()), writable(one.where), writable(one.note), at, at)
+                    for one in usages
+                ),
+            )
+            oldest = at - _FORGOTTEN // _MICROSECOND
+            connection.execute("DELETE FROM usages WHERE source = ? AND last_seen < ?", (source, oldest))
+
+    def remembered_usages(self, source: str, *, since: datetime) -> tuple[Usage, ...]:
+        """Return what the source said was in use at ``since`` or later, each with the last time that it said so."""
+        rows = self.database.rows(
+            "SELECT reference, place, note, last_seen FROM usages WHERE source = ? AND last_seen >= ?"
+            " ORDER BY reference, place",
+            (source, _micros(since)),
+        )
+        with self._reading("a usage"):
+            return tuple(
+                Usage(
+                    reference=Reference.parse(reference),
+                    source=source,
+                    where=place,
+                    note=note,
+                    last_seen=_instant(last_seen),
+                )
+                for reference, place, note, last_seen in rows
             )
 
     # --- plans ---

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from tagsweep.core.graph import Graph
-from tagsweep.core.protect import UsageFacts, evidence_gaps, find_usage
+from tagsweep.core.protect import UsageFacts, evidence_gaps, find_usage, recent_pulls, used_digests
 from tagsweep.model.decision import InUse, UnresolvedReference
-from tagsweep.model.inventory import Inventory
-from tagsweep.model.policy import Evidence
+from tagsweep.model.inventory import Inventory, TimeOrigin
+from tagsweep.model.policy import Evidence, UnresolvedReading, UnresolvedRule
 from tagsweep.model.reference import Repository
 from tagsweep.model.usage import Unresolved, UsageReport
 from tests.unit.core.builders import (
@@ -36,8 +36,15 @@ MULTI = inventory(
 )
 
 
+READINGS = {
+    "careful": (UnresolvedRule(read=UnresolvedReading.PROTECT),),
+    "careless": (UnresolvedRule(read=UnresolvedReading.IGNORE),),
+}
+"""How the policy of these tests wants open references of two of its sources read."""
+
+
 def usage(found: Inventory, *reports: UsageReport, aliases: dict[str, str] | None = None) -> UsageFacts:
-    return find_usage(found, reports, Graph.of(found), aliases=aliases or {})
+    return find_usage(found, reports, Graph.of(found), aliases=aliases or {}, readings=READINGS)
 
 
 def vias(facts: UsageFacts) -> dict[str, set[str]]:
@@ -142,11 +149,18 @@ def test_each_place_of_use_is_told_once() -> None:
 
 
 # --- references that are not complete -----------------------------------------------------------------------------
-def unresolved(pattern: str, repository: Repository | None = REPOSITORY) -> UsageReport:
+def unresolved(
+    pattern: str, repository: Repository | None = REPOSITORY, *, source: str = SOURCE, names: str = ".*"
+) -> UsageReport:
     open_reference = Unresolved(
-        text="acme/app:${TAG}", source=SOURCE, where="a.yml:3", repository=repository, tag_pattern=pattern
+        text="acme/app:${TAG}",
+        source=source,
+        where="a.yml:3",
+        repository=repository,
+        repository_pattern=names,
+        tag_pattern=pattern,
     )
-    return report(unresolved=(open_reference,))
+    return report(unresolved=(open_reference,), source=source)
 
 
 @pytest.mark.parametrize(
@@ -202,3 +216,74 @@ def test_absent_stale_and_partial_answers_are_gaps(evidence: Evidence, reports: 
     gaps = evidence_gaps(evidence, reports, now=NOW)
     assert gaps
     assert why in gaps[0].why
+
+
+def test_an_open_reference_that_the_policy_protects_is_in_use() -> None:
+    """With `unresolved: protect` every tag that fits stays as in use, with its digest, and nothing is undecided."""
+    facts = usage(MULTI, unresolved("v1.*", source="careful"))
+    assert vias(facts) == {"v1": {"pattern"}, "v1-amd64": {"pattern"}}
+    assert facts.used == {digest("index"), digest("amd64")}
+    assert not facts.unresolved
+
+
+def test_an_open_reference_that_the_policy_ignores_counts_for_nothing() -> None:
+    """With `unresolved: ignore` neither use nor doubt comes of it; another source's are as they were."""
+    assert not usage(MULTI, unresolved("v1.*", source="careless")).unresolved
+    both = usage(MULTI, unresolved("v1", source="careless"), unresolved("other"))
+    assert set(both.unresolved) == {"other"}
+    assert not both.tags
+
+
+@pytest.mark.parametrize(
+    ("names", "fits"),
+    [
+        (".*/app", True),
+        ("acme/.*", True),
+        ("docker\\.io/acme/app", True),
+        ("mirror\\.example/hub/acme/app", True),
+        (".*/acme/other", False),
+        ("app", False),
+        ("(", True),
+    ],
+)
+def test_an_open_repository_is_matched_by_every_name_of_ours(names: str, *, fits: bool) -> None:
+    """The literal parts of an open name count: in full, in Docker's short form, and through aliases."""
+    answer = unresolved("v1", repository=None, names=names)
+    facts = usage(MULTI, answer, aliases={"mirror.example/hub": "docker.io"})
+    assert set(facts.unresolved) == ({"v1"} if fits else set())
+
+
+def test_very_many_open_references_are_told_in_part() -> None:
+    """A tag that a thousand places could mean has some of them as reasons; protected ones are all told."""
+    entries = tuple(
+        Unresolved(text="x", source=SOURCE, where=f"a.yml:{line}", repository=REPOSITORY) for line in range(1000)
+    )
+    facts = usage(MULTI, report(unresolved=entries))
+    assert {len(reasons) for reasons in facts.unresolved.values()} == {20}
+
+
+def test_a_digest_behind_a_cache_of_ours_is_used_here() -> None:
+    """A digest that is in use under an alias is read in this repository even if no tag names it."""
+    answers = [
+        report(f"mirror.example/hub/acme/app@{digest('untagged')}", f"acme/app@{digest('other')}", "acme/app:v1")
+    ]
+    found = used_digests(answers, REPOSITORY, {"mirror.example/hub": "docker.io"})
+    assert found == {digest("untagged"), digest("other")}
+    assert used_digests(answers, REPOSITORY, {}) == {digest("other")}
+
+
+def test_what_was_pulled_lately_stays_and_no_time_says_nothing() -> None:
+    """The registry's pull times only protect: a recent one keeps, an old one or none neither keeps nor removes."""
+    found = inventory(
+        [
+            tag("fresh", times={TimeOrigin.PULLED: NOW - timedelta(days=29)}),
+            tag("border", times={TimeOrigin.PULLED: NOW - timedelta(days=30)}),
+            tag("old", times={TimeOrigin.PULLED: NOW - timedelta(days=31)}),
+            tag("never", times={TimeOrigin.PUSHED: NOW}),
+            tag("tomorrow", times={TimeOrigin.PULLED: NOW + timedelta(days=1)}),
+        ]
+    )
+    pulls = recent_pulls(found, timedelta(days=30), now=NOW)
+    assert set(pulls) == {"fresh", "border", "tomorrow"}
+    assert {reason.via for reason in pulls.values()} == {"pull"}
+    assert recent_pulls(found, None, now=NOW) == {}

@@ -10,6 +10,7 @@ import pytest
 from tagsweep.model.errors import ConfigurationError
 from tagsweep.model.policy import SourceSettings
 from tagsweep.sources.list import ListSource, extract
+from tagsweep.testing.source_suite import source_context
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -37,7 +38,7 @@ def test_a_line_that_is_no_reference_is_a_gap() -> None:
 def test_a_file_that_cannot_be_read_is_a_gap_and_no_empty_answer(tmp_path: Path) -> None:
     """An absent file and one that is not UTF-8 give partial coverage."""
     source = ListSource.configure(
-        SourceSettings(name="list/hold", kind="list", options={"file": "absent.txt"}), base=str(tmp_path)
+        SourceSettings(name="list/hold", kind="list", options={"file": "absent.txt"}), context=source_context(tmp_path)
     )
     assert not source.collect(NOW).coverage.complete
     (tmp_path / "absent.txt").write_bytes(b"\xff\xfe\x00")
@@ -48,4 +49,4 @@ def test_a_file_that_cannot_be_read_is_a_gap_and_no_empty_answer(tmp_path: Path)
 def test_wrong_options_are_told(options: dict[str, object]) -> None:
     """A missing, empty or unknown option is a configuration error that names the source."""
     with pytest.raises(ConfigurationError, match="list/hold"):
-        ListSource.configure(SourceSettings(name="list/hold", kind="list", options=options), base=".")
+        ListSource.configure(SourceSettings(name="list/hold", kind="list", options=options), context=source_context())

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagsweep.model.errors import PlanError, StateError
-from tagsweep.model.reference import Digest
+from tagsweep.model.reference import Digest, Reference
 from tagsweep.model.run import CountPoint, RunRecord, RunStatus
+from tagsweep.model.usage import Usage
 from tagsweep.stores.database import Database
 from tagsweep.stores.ledger import _SCHEMA, Ledger
 from tests.unit.stores.values import GATEWAY, NOW, UI, digest_of
@@ -378,3 +379,59 @@ def test_a_ledger_that_another_process_makes_at_the_same_moment_is_ours(tmp_path
         ledger.observe(GATEWAY, {"a": A}, NOW)
         assert ledger.last_digests(GATEWAY) == {"a": A}
     other.close()
+
+
+def _usage(reference: str, where: str = "prod/web", note: str = "") -> Usage:
+    return Usage(reference=Reference.parse(reference), source="kubernetes/prod", where=where, note=note)
+
+
+def test_what_was_in_use_is_remembered_with_its_last_time(tmp_path: Path) -> None:
+    """A usage that a source no longer reports comes back with the time of the last answer that had it."""
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        ledger.remember_usages("kubernetes/prod", [_usage("acme/api:1"), _usage("acme/web")], NOW)
+        later = NOW + timedelta(days=3)
+        ledger.remember_usages("kubernetes/prod", [_usage("acme/api:1", note="rollback target")], later)
+        found = ledger.remembered_usages("kubernetes/prod", since=NOW)
+        assert [(str(one.reference), one.note, one.last_seen) for one in found] == [
+            ("docker.io/acme/api:1", "rollback target", later),
+            ("docker.io/acme/web:latest", "", NOW),
+        ]
+        assert ledger.remembered_usages("kubernetes/prod", since=NOW + timedelta(seconds=1)) == found[:1]
+        assert ledger.remembered_usages("git/deploy", since=NOW) == ()
+
+
+def test_a_clock_that_was_set_back_makes_no_usage_older(tmp_path: Path) -> None:
+    """The last time that something was seen never goes back."""
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        ledger.remember_usages("kubernetes/prod", [_usage("acme/api:1")], NOW)
+        ledger.remember_usages("kubernetes/prod", [_usage("acme/api:1")], NOW - timedelta(days=30))
+        assert ledger.remembered_usages("kubernetes/prod", since=NOW)[0].last_seen == NOW
+
+
+def test_usages_are_forgotten_after_two_years(tmp_path: Path) -> None:
+    """The ledger does not grow for ever: what no answer had for two years goes, of that source only."""
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        ledger.remember_usages("kubernetes/prod", [_usage("acme/api:1")], NOW)
+        ledger.remember_usages("kubernetes/old", [_usage("acme/api:1")], NOW)
+        ledger.remember_usages("kubernetes/prod", [], NOW + timedelta(days=731))
+        assert ledger.remembered_usages("kubernetes/prod", since=NOW) == ()
+        assert len(ledger.remembered_usages("kubernetes/old", since=NOW)) == 1
+
+
+def test_odd_text_of_a_source_is_remembered_all_the_same(tmp_path: Path) -> None:
+    """Half a surrogate pair in a place or note does not stop a plan."""
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        ledger.remember_usages("kubernetes/prod", [_usage("acme/api:1", where="a\ud800b", note="\udfff")], NOW)
+        assert ledger.remembered_usages("kubernetes/prod", since=NOW)[0].where == "a?b"
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """A ledger that was made before usages were remembered gets their table and keeps what it had."""
+    path = tmp_path / "ledger.sqlite"
+    with Ledger.open(path) as ledger:
+        ledger.observe(GATEWAY, {"v1": None}, NOW)
+        ledger.database.connection.execute("DROP TABLE usages")
+        ledger.database.connection.execute("PRAGMA user_version = 1")
+    with Ledger.open(path) as ledger:
+        ledger.remember_usages("kubernetes/prod", [_usage("acme/api:1")], NOW)
+        assert len(ledger.remembered_usages("kubernetes/prod", since=NOW)) == 1
