@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tagsweep.drivers.oci import OciDriver
+from tagsweep.http.pool import Pool
 from tagsweep.model.capability import Support
 from tagsweep.model.errors import (
     AuthenticationFailed,
@@ -21,7 +22,7 @@ from tagsweep.testing import images
 from tagsweep.testing.access import BasicAccess, BearerAccess
 from tagsweep.testing.dialects import DISTRIBUTION_3, OCI, LinkForm, Refusal
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.faults import RateLimit, RetryForm
+from tagsweep.testing.faults import RetryForm, TimedLimit
 from tagsweep.testing.harness import InstantClock, Quiet
 
 REPOSITORY = "team/app"
@@ -182,18 +183,55 @@ def test_a_deletion_that_never_arrived_leaves_the_tag() -> None:
         assert driver.delete_tag(REPOSITORY, "v1") is True
 
 
-@pytest.mark.parametrize("form", [RetryForm.RETRY_AFTER_SECONDS, RetryForm.X_RETRY_AFTER], ids=str)
+@pytest.mark.parametrize("form", list(RetryForm), ids=str)
 def test_a_rate_limit_is_waited_for_as_told(form: RetryForm) -> None:
-    """After a 429 the driver waits as long as the registry says, tells so, and goes on to the end."""
+    """However a registry says when to come back, or says nothing, the driver waits until it may and goes on."""
     clock = InstantClock()
-    told = 30 if form is RetryForm.RETRY_AFTER_SECONDS else int(clock.now().timestamp()) + 30
-    with FakeRegistry(rate_limit=RateLimit(allowed=5, retry_after=told, form=form)) as registry:
+    limit = TimedLimit(allowed=5, seconds=30, clock=clock, form=form)
+    with FakeRegistry(rate_limit=limit) as registry:
         driver = _connect(registry, clock)
         for _ in range(12):
             assert driver.resolve_tag(REPOSITORY, "v1") == IMAGE.top
         refused = [request for request in registry.requests if request.status == 429]
-    assert refused
-    assert clock.slept >= 30
+    assert clock.slept >= 60
+    assert len(refused) == 2 or form is RetryForm.SILENT
+
+
+def test_a_limit_that_stays_for_many_tries_is_obeyed_each_time() -> None:
+    """A hundred refusals in a row, each with its pause, do not end a deletion."""
+    clock = InstantClock()
+    with FakeRegistry(DISTRIBUTION_3) as registry:
+        driver = _connect(registry, clock)
+        driver.probe(REPOSITORY)
+        registry.fail_next(100, status=429, method="DELETE", headers={"Retry-After": "30"})
+        assert driver.delete_tag(REPOSITORY, "v1") is True
+    assert clock.slept >= 3000
+
+
+@pytest.mark.parametrize("form", [RetryForm.X_RETRY_AFTER, RetryForm.SILENT], ids=str)
+def test_a_sweep_of_five_thousand_tags_gets_through_a_limit_of_six_hundred(form: RetryForm) -> None:
+    """Docker Hub refuses after some 600 deletions: sixteen threads pause together and finish without anybody's help."""
+    clock = InstantClock()
+    tags = [f"sha-{number:040x}" for number in range(5000)]
+    limit = TimedLimit(allowed=600, seconds=60, clock=clock, form=form, method="DELETE")
+    with FakeRegistry(DISTRIBUTION_3) as registry:
+        driver = _connect(registry, clock)
+        registry.push(REPOSITORY, IMAGE, *tags)
+        driver.probe(REPOSITORY)
+        registry.faults.rate_limit = limit
+        registry.clear_log()
+        with Pool(16) as pool:
+            done = list(pool.map_unordered(lambda tag: driver.delete_tag(REPOSITORY, tag), tags))
+        refused = sum(1 for request in registry.requests if request.status == 429)
+        assert registry.tags(REPOSITORY).keys() == {"v1", "latest"}
+        assert registry.count("DELETE") == 5000 + refused
+    assert len(done) == 5000
+    assert all(gone for _, gone in done)
+    windows = 5000 // 600
+    assert clock.slept >= windows * 60
+    # At most the sixteen on their way are refused when a limit is reached; after that one tries for all.
+    tries_alone = 8 if form is RetryForm.SILENT else 1
+    assert refused <= windows * (16 + tries_alone)
 
 
 def test_a_read_only_registry_is_probed_as_unable() -> None:

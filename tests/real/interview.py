@@ -273,6 +273,31 @@ def _emptying(asker: Interviewer, note: Note) -> None:
     note("tags of an emptied repository", f"{reply.status} {reply.code} {reply.body.decode().strip()}")
 
 
+def interview_about_pages(host: str) -> dict[str, str]:
+    """Ask distribution for pages that are odd, large, or not asked for, and what a refused push leaves."""
+    asker = Interviewer(host)
+    answers: dict[str, str] = {}
+    try:
+        for number in range(102):
+            asker.push(f"many/r{number:03}", SITTERS.oci, "v1")
+        for query in ("?n=-1", "?n=x", "?n=1.5", "?n=", "?n=5000"):
+            reply = asker.ask("GET", f"many/r000/tags/list{query}")
+            answers[f"tags{query}"] = f"{reply.status} {reply.code} {reply.headers.get('link')}"
+        for query in ("", "?n=-1", "?n=x", "?n=0", "?n=100", "?n=1000", "?n=5000"):
+            reply = asker.ask("GET", f"/v2/_catalog{query}")
+            names = json.loads(reply.body)["repositories"] if reply.status == 200 else ()
+            answers[f"catalog{query}"] = f"{reply.status} {reply.code} {len(names)} {reply.headers.get('link')}"
+        lost = images.image("never uploaded", layers=[images.layer("never uploaded")]).manifest
+        answers["a push is refused"] = str(asker.put("new/refused", "v1", lost.data, lost.media_type).status)
+        answers["tags after it"] = str(asker.tags("new/refused"))
+        asker.upload("new/blobs", images.digest_of(b"blob"), b"blob")
+        answers["tags where only blobs are"] = str(asker.tags("new/blobs"))
+        answers["DELETE where only blobs are"] = _delete(asker, UNKNOWN, repository="new/blobs")
+        return answers
+    finally:
+        asker.close()
+
+
 def interview_about_deletion(host: str) -> dict[str, str]:
     """Ask a registry whose deletion is switched off what it answers to it."""
     asker = Interviewer(host)

@@ -6,7 +6,7 @@ import pytest
 
 from tagsweep.testing.dialects import CRANE, DISTRIBUTION_2_8, DISTRIBUTION_3, Dialect, without_deletion
 from tagsweep.testing.fake import FakeRegistry
-from tests.real.interview import interview, interview_about_deletion
+from tests.real.interview import interview, interview_about_deletion, interview_about_pages
 from tests.real.servers import ServerKind, find, serve
 
 pytestmark = pytest.mark.real
@@ -26,6 +26,16 @@ def test_the_fake_answers_as_the_real_server(
     request.getfixturevalue(server)  # skips, or fails in CI, where there is no such server
     with serve(kind) as real, FakeRegistry(dialect) as fake:
         assert interview(fake.host) == interview(real.host)
+
+
+@pytest.mark.parametrize(("kind", "dialect", "server"), TWINS[:2])
+def test_the_fake_pages_as_the_real_server(
+    kind: ServerKind, dialect: Dialect, server: str, request: pytest.FixtureRequest
+) -> None:
+    """Catalogs come in hundreds, odd page sizes are refused or not, and a refused push makes no repository."""
+    request.getfixturevalue(server)
+    with serve(kind) as real, FakeRegistry(dialect) as fake:
+        assert interview_about_pages(fake.host) == interview_about_pages(real.host)
 
 
 @pytest.mark.parametrize(("kind", "dialect", "server"), TWINS[:2])

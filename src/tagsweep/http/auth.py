@@ -89,6 +89,9 @@ class AuthSession:
             return response
         authorization = yield from self._answer(response, scope, refused=attached)
         response = yield _authorized(request, authorization)
+        if response.status == UNAUTHORIZED and self._outlived(authorization):
+            authorization = yield from self._answer(response, scope, refused=authorization)
+            response = yield _authorized(request, authorization)
         if response.status != UNAUTHORIZED:
             return response
         raise self._still_refused(response, scope)
@@ -151,6 +154,12 @@ class AuthSession:
 
     def _fresh(self, token: Token, refused: str) -> bool:
         return token.expires_at > self._monotonic() and f"Bearer {token.text}" != refused
+
+    def _outlived(self, authorization: str) -> bool:
+        """Tell whether the token expired while its request waited: a rate limit's pause may be longer than its life."""
+        known = tuple(self._tokens.values())
+        now = self._monotonic()
+        return any(f"Bearer {token.text}" == authorization and token.expires_at <= now for token in known)
 
     def _token_request(
         self, realm: str, service: str, scopes: Iterable[Scope], credentials: Credentials | None

@@ -95,6 +95,14 @@ class Dialect:
     link: LinkForm = LinkForm.RELATIVE
     page_size: int | None = None
     largest_page: int | None = None
+    large_page: Refusal | None = None
+    """How an ``n`` above ``largest_page`` is refused; None: it is cut."""
+    odd_page: Refusal | None = None
+    """How an ``n`` that is no number is refused; None: it is as if it were not there."""
+    catalog_page: int | None = None
+    """The page of a catalog without ``n``; None: everything."""
+    largest_catalog_page: int | None = None
+    """A larger ``n`` of a catalog is 400 PAGINATION_NUMBER_INVALID."""
     short_pages: bool = False
     repeats_across_pages: bool = False
     link_on_last_page: bool = False
@@ -115,6 +123,10 @@ class Dialect:
     """False: tags stay and still resolve when their digest is deleted (crane)."""
     child_delete: Refusal | None = None
     """How deleting a manifest that an index lists is refused, where it is."""
+    unknown_repository_delete: Refusal | None = None
+    """The answer to a deletion in a repository that does not exist, where it differs from the one to a read."""
+    switch_covers_tags: bool = True
+    """False: tags are deleted even where the operator switched deletion off (distribution 3.0.0 to 3.1.0)."""
     tagged_delete: Refusal | None = None
     """How deleting a manifest that still has a tag is refused, where it is."""
     put: PutRule = PutRule.EVERYTHING
@@ -131,6 +143,7 @@ class Dialect:
         return self.put is PutRule.EVERYTHING
 
 
+BAD_PAGE: Final = Refusal(status=400, code="PAGINATION_NUMBER_INVALID", message="invalid number of results requested")
 _SWITCHED_OFF: Final = Refusal(status=405, code="UNSUPPORTED", message="The operation is unsupported.")
 
 OCI: Final = Dialect(name="OCI distribution specification 1.1")
@@ -138,6 +151,8 @@ OCI: Final = Dialect(name="OCI distribution specification 1.1")
 DISTRIBUTION_2_8: Final = Dialect(
     name="distribution 2.8",
     paging=Paging.IGNORED,
+    catalog_page=100,
+    largest_catalog_page=1000,
     sorted_tags=False,
     null_when_empty=True,
     accept=AcceptRule.DISTRIBUTION_2,
@@ -149,12 +164,23 @@ DISTRIBUTION_2_8: Final = Dialect(
 DISTRIBUTION_3: Final = Dialect(
     name="distribution 3",
     largest_page=1000,
+    odd_page=BAD_PAGE,
+    catalog_page=100,
+    largest_catalog_page=1000,
     accept=AcceptRule.DISTRIBUTION_3,
     referrers=NoReferrers.PLAIN_TEXT,
 )
 
+DISTRIBUTION_3_1_0: Final = replace(
+    DISTRIBUTION_3, name="distribution 3.1.0", large_page=BAD_PAGE, switch_covers_tags=False
+)
+
 DISTRIBUTION_3_0_0: Final = replace(
-    DISTRIBUTION_3, name="distribution 3.0.0", largest_page=None, last=LastRule.SKIPS_ONE
+    DISTRIBUTION_3,
+    name="distribution 3.0.0",
+    largest_page=None,
+    last=LastRule.SKIPS_ONE,
+    switch_covers_tags=False,
 )
 
 CRANE: Final = Dialect(
@@ -173,11 +199,13 @@ ZOT: Final = Dialect(
     name="zot",
     last=LastRule.MUST_EXIST,
     child_delete=Refusal(status=405, code="DENIED", message="manifest is referenced by an index"),
+    unknown_repository_delete=Refusal(status=400, code="NAME_UNKNOWN"),
 )
 
-DIALECTS: Final = (OCI, DISTRIBUTION_2_8, DISTRIBUTION_3, DISTRIBUTION_3_0_0, CRANE, ZOT)
+DIALECTS: Final = (OCI, DISTRIBUTION_2_8, DISTRIBUTION_3, DISTRIBUTION_3_1_0, DISTRIBUTION_3_0_0, CRANE, ZOT)
 
 
 def without_deletion(dialect: Dialect) -> Dialect:
-    """Return ``dialect`` as its operator leaves it with deletion switched off: 405 UNSUPPORTED for everything."""
-    return replace(dialect, name=f"{dialect.name}, deletion off", tag_delete=_SWITCHED_OFF, digest_delete=_SWITCHED_OFF)
+    """Return ``dialect`` as its operator leaves it with deletion switched off: 405 UNSUPPORTED for what obeys it."""
+    tag_delete = _SWITCHED_OFF if dialect.switch_covers_tags else dialect.tag_delete
+    return replace(dialect, name=f"{dialect.name}, deletion off", tag_delete=tag_delete, digest_delete=_SWITCHED_OFF)

@@ -22,7 +22,7 @@ from tagsweep.model.reference import Digest
 from tagsweep.testing.access import Access, Gate, OpenAccess
 from tagsweep.testing.answers import error
 from tagsweep.testing.dialects import OCI, Dialect
-from tagsweep.testing.faults import LOST_CONNECTION, Faults, Moment, RateLimit, failure
+from tagsweep.testing.faults import LOST_CONNECTION, Faults, Moment, RateLimit, TimedLimit, failure
 from tagsweep.testing.images import BuiltImage
 from tagsweep.testing.reading import Reader
 from tagsweep.testing.routes import (
@@ -70,7 +70,7 @@ class FakeRegistry:
         dialect: Dialect = OCI,
         *,
         access: Access = _OPEN,
-        rate_limit: RateLimit | None = None,
+        rate_limit: RateLimit | TimedLimit | None = None,
         latency: float = 0.0,
         on_request: Callable[[LoggedRequest], None] | None = None,
         tls: ssl.SSLContext | None = None,
@@ -95,18 +95,23 @@ class FakeRegistry:
         if self.dialect.blobs_elsewhere:
             self._blob_server = WireServer(self._answer_stored)
         blob_host = self._blob_server.host if self._blob_server is not None else None
-        self._reader = Reader(self._storage, self.dialect, host=self.host, blob_host=blob_host)
+        base = f"{scheme}://{self.host}"
+        self._reader = Reader(self._storage, self.dialect, base=base, blob_host=blob_host)
         self._writer = Writer(self._storage, self.dialect)
-        self._gate = Gate(self._access, base=f"{scheme}://{self.host}")
+        self._gate = Gate(self._access, base=base)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End every connection."""
-        for server in (self._server, self._blob_server):
-            if server is not None:
-                server.close()
+        """End every connection. What was raised while answering (by ``on_request``, say) is raised here, not lost."""
+        servers = [server for server in (self._server, self._blob_server) if server is not None]
+        for server in servers:
+            server.close()
+        if problem is None:
+            for server in servers:
+                if server.raised:
+                    raise server.raised[0]
 
     @property
     def host(self) -> str:
@@ -124,7 +129,7 @@ class FakeRegistry:
     def repositories(self) -> tuple[str, ...]:
         """Return the repositories, sorted."""
         with self._storage.lock:
-            return tuple(sorted(self._storage.repositories))
+            return tuple(sorted(path for path, stored in self._storage.repositories.items() if stored.known))
 
     def tags(self, repository: str) -> dict[str, Digest]:
         """Return every tag with its digest, sorted by tag; empty where there is no such repository."""
@@ -169,7 +174,7 @@ class FakeRegistry:
                 good = stored.manifests[digest]
                 bad = RawManifest(digest=digest, media_type=good.media_type, data=good.data + b"\n")
                 stored.manifests[digest] = bad
-                stored.tags.update({tag: bad for tag, each in stored.tags.items() if each.digest == digest})
+                stored.tags.update(dict.fromkeys(stored.tags_on(digest), bad))
 
     def stored_bytes(self) -> int:
         """Return what a disk would hold: every manifest and blob once."""

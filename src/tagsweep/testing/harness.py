@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -52,10 +53,11 @@ class Harness(Protocol):
 
 
 class InstantClock:
-    """A clock on which waiting takes no time; ``slept`` is how long was waited in all."""
+    """A clock on which waiting takes no time; ``slept`` is how long was waited in all. Many threads may wait on it."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._start = start
+        self._lock = threading.Lock()
         self.slept = 0.0
 
     def now(self) -> datetime:
@@ -68,7 +70,8 @@ class InstantClock:
 
     def sleep(self, seconds: float) -> None:
         """Move on at once."""
-        self.slept += max(0.0, seconds)
+        with self._lock:
+            self.slept += max(0.0, seconds)
 
 
 class Quiet:

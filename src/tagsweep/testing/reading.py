@@ -13,7 +13,7 @@ from tagsweep.model.errors import InvalidReference
 from tagsweep.model.manifest import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Platform, RawManifest
 from tagsweep.model.reference import Digest
 from tagsweep.testing.answers import as_json, error, manifest_unknown, refusal
-from tagsweep.testing.dialects import AcceptRule, Dialect, LastRule, LinkForm, NoReferrers, Paging
+from tagsweep.testing.dialects import BAD_PAGE, AcceptRule, Dialect, LastRule, LinkForm, NoReferrers, Paging, Refusal
 from tagsweep.testing.images import digest_of, encode
 from tagsweep.testing.routes import BlobAt, ManifestAt, Referrers, TagsList
 from tagsweep.testing.storage import Storage, StoredRepository
@@ -24,21 +24,34 @@ _DEFAULT_PLATFORM: Final = Platform("linux", "amd64")
 
 
 class Reader:
-    """Answers reads of ``storage`` as ``dialect`` does. ``blob_host`` is where blobs are, if elsewhere."""
+    """Answers reads of ``storage`` as ``dialect`` does. ``blob_host`` is where blobs are, if elsewhere.
 
-    def __init__(self, storage: Storage, dialect: Dialect, *, host: str, blob_host: str | None = None) -> None:
+    ``base`` is the registry's own address, with its scheme.
+    """
+
+    def __init__(self, storage: Storage, dialect: Dialect, *, base: str, blob_host: str | None = None) -> None:
         self._storage = storage
         self._dialect = dialect
-        self._host = host
+        self._base = base
         self._blob_host = blob_host
 
     def catalog(self, query: Mapping[str, str]) -> Answer:
         """Answer ``_catalog``; every dialect pages it, distribution 2.x too."""
-        silent = self._dialect.paging is Paging.SILENT
-        rules = self._dialect if silent else replace(self._dialect, paging=Paging.LINK, last=LastRule.AFTER)
+        dialect = self._dialect
+        rules = replace(
+            dialect,
+            paging=dialect.paging if dialect.paging is Paging.SILENT else Paging.LINK,
+            last=dialect.last if dialect.paging is Paging.SILENT else LastRule.AFTER,
+            page_size=dialect.catalog_page if dialect.catalog_page is not None else dialect.page_size,
+            largest_page=dialect.largest_catalog_page or dialect.largest_page,
+            large_page=BAD_PAGE if dialect.largest_catalog_page is not None else dialect.large_page,
+        )
         with self._storage.lock:
-            names = sorted(self._storage.repositories)
-        page, headers = self._page(names, query, "/v2/_catalog", rules)
+            names = sorted(path for path, stored in self._storage.repositories.items() if stored.known)
+        found = self._page(names, query, "/v2/_catalog", rules)
+        if isinstance(found, Answer):
+            return found
+        page, headers = found
         return as_json({"repositories": page}, headers=headers)
 
     def tags(self, route: TagsList, request: WireRequest, query: Mapping[str, str]) -> Answer:
@@ -47,7 +60,7 @@ class Reader:
         if dialect.tags_need_json and not _admits(request, "application/json"):
             return Answer(status=406, headers={"Content-Type": "text/plain"}, body=b"Not acceptable")
         with self._storage.lock:
-            repository = self._storage.repositories.get(route.repository)
+            repository = self._storage.known(route.repository)
             if repository is None:
                 return error(404, "NAME_UNKNOWN", "repository name not known to registry")
             names = list(repository.tags)
@@ -55,14 +68,17 @@ class Reader:
         last = query.get("last")
         if last is not None and dialect.last is LastRule.MUST_EXIST and last not in names:
             return error(404, "NAME_UNKNOWN", "the last tag is not there")
-        page, headers = self._page(names, query, f"/v2/{route.repository}/tags/list", dialect)
+        found = self._page(names, query, f"/v2/{route.repository}/tags/list", dialect)
+        if isinstance(found, Answer):
+            return found
+        page, headers = found
         listed = None if dialect.null_when_empty and not names else page
         return as_json({"name": route.repository, "tags": listed}, headers=headers)
 
     def manifest(self, route: ManifestAt, request: WireRequest) -> Answer:
         """Answer a manifest by tag or digest, converted or refused where the dialect minds what is accepted."""
         with self._storage.lock:
-            repository = self._storage.repositories.get(route.repository)
+            repository = self._storage.known(route.repository)
             if repository is None:
                 unknown = self._dialect.unknown_repository
                 return refusal(unknown) if unknown is not None else manifest_unknown()
@@ -106,7 +122,7 @@ class Reader:
                 assert_never(self._dialect.referrers)
         with self._storage.lock:
             repository = self._storage.repositories.get(route.repository, StoredRepository())
-            found = [self._descriptor(each) for each in self._storage.referrers(repository, Digest(route.digest))]
+            found = [self._descriptor(each) for each in repository.referrers(Digest(route.digest))]
         headers = {}
         if "artifactType" in query:
             found = [entry for entry in found if entry.get("artifactType") == query["artifactType"]]
@@ -129,11 +145,13 @@ class Reader:
 
     def _page(
         self, names: Sequence[str], query: Mapping[str, str], path: str, rules: Dialect
-    ) -> tuple[Sequence[str], dict[str, str]]:
-        """Return the page that is asked for, and a Link to the next one where the dialect sends it."""
-        size = _size(query, rules)
+    ) -> tuple[Sequence[str], dict[str, str]] | Answer:
+        """Return the page that is asked for, and a Link to the next one where the dialect sends it; or a refusal."""
         if rules.paging is Paging.IGNORED:
             return names, {}
+        size = _size(query, rules)
+        if isinstance(size, Refusal):
+            return refusal(size)
         start = _start(names, query.get("last"), rules)
         if size is None:
             return names[start:], {}
@@ -151,7 +169,7 @@ class Reader:
             case LinkForm.RELATIVE:
                 place = ""
             case LinkForm.ABSOLUTE:
-                place = f"http://{self._host}"
+                place = self._base
             case LinkForm.FOREIGN:
                 place = "http://registry.invalid"
             case _:
@@ -227,11 +245,13 @@ def _directory_order(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def _size(query: Mapping[str, str], rules: Dialect) -> int | None:
+def _size(query: Mapping[str, str], rules: Dialect) -> int | Refusal | None:
     asked = query.get("n", "")
-    if not asked.isdecimal():
-        return rules.page_size
-    return min(int(asked), rules.largest_page) if rules.largest_page is not None else int(asked)
+    if not (asked.isascii() and asked.isdecimal()):
+        return rules.odd_page if asked and rules.odd_page is not None else rules.page_size
+    if rules.largest_page is None or int(asked) <= rules.largest_page:
+        return int(asked)
+    return rules.large_page if rules.large_page is not None else rules.largest_page
 
 
 def _start(names: Sequence[str], last: str | None, rules: Dialect) -> int:

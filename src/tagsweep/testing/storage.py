@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tagsweep.model.manifest import Manifest, RawManifest
@@ -13,11 +12,50 @@ from tagsweep.testing.images import BuiltImage
 
 @dataclass(slots=True)
 class StoredRepository:
-    """One repository. A tag holds its manifest itself, because some registries delete the digest and keep the tag."""
+    """One repository. A tag holds its manifest itself, because some registries delete the digest and keep the tag.
+
+    ``known`` once it had a manifest: blobs alone make no repository, and one that was emptied stays. Manifests and tags
+    come in by ``add`` and ``point``, which note what they name, so that no deletion looks at everything.
+    """
 
     manifests: dict[Digest, RawManifest] = field(default_factory=dict)
     tags: dict[str, RawManifest] = field(default_factory=dict)
     blobs: set[Digest] = field(default_factory=set)
+    known: bool = False
+    _tags_by_digest: dict[Digest, dict[str, None]] = field(default_factory=dict)
+    _parents: dict[Digest, dict[Digest, None]] = field(default_factory=dict)
+    _referrers: dict[Digest, dict[Digest, None]] = field(default_factory=dict)
+
+    def add(self, name: Digest, manifest: RawManifest, parsed: Manifest | None) -> None:
+        """Store a manifest under a digest, which crane's registry does not compare with its bytes."""
+        self.known = True
+        self.manifests[name] = manifest
+        if parsed is not None:
+            for entry in parsed.children:
+                self._parents.setdefault(entry.digest, {})[name] = None
+            if parsed.subject is not None:
+                self._referrers.setdefault(parsed.subject.digest, {})[name] = None
+
+    def point(self, tag: str, manifest: RawManifest) -> None:
+        """Move a tag to a manifest."""
+        self.known = True
+        self.tags[tag] = manifest
+        self._tags_by_digest.setdefault(manifest.digest, {})[tag] = None
+
+    # The notes only grow: what has gone since is sorted out here.
+    def tags_on(self, digest: Digest) -> list[str]:
+        """Return the tags that are on ``digest`` now."""
+        noted = self._tags_by_digest.get(digest, {})
+        return [tag for tag in noted if tag in self.tags and self.tags[tag].digest == digest]
+
+    def parents(self, child: Digest) -> list[Digest]:
+        """Return the indexes that list ``child``."""
+        return [digest for digest in self._parents.get(child, {}) if digest in self.manifests]
+
+    def referrers(self, subject: Digest) -> list[RawManifest]:
+        """Return the manifests whose subject is ``subject``."""
+        noted = self._referrers.get(subject, {})
+        return [self.manifests[digest] for digest in noted if digest in self.manifests]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +84,14 @@ class Storage:
                 self.blobs[digest] = content
                 place.blobs.add(digest)
             for manifest in image.manifests:
-                place.manifests[manifest.digest] = manifest
+                place.add(manifest.digest, manifest, self.parsed(manifest))
             for tag in tags:
-                place.tags[tag] = image.manifest
+                place.point(tag, image.manifest)
+
+    def known(self, path: str) -> StoredRepository | None:
+        """Return the repository, or None where nothing was ever pushed to it."""
+        repository = self.repositories.get(path)
+        return repository if repository is not None and repository.known else None
 
     def parsed(self, manifest: RawManifest) -> Manifest | None:
         """Return what the bytes mean, or None where they mean nothing; remembered by digest."""
@@ -56,20 +99,6 @@ class Storage:
             parsed = manifest.parse()
             self._parsed[manifest.digest] = parsed if isinstance(parsed, Manifest) else None
         return self._parsed[manifest.digest]
-
-    def parents(self, repository: StoredRepository, child: Digest) -> Iterator[Digest]:
-        """Yield the indexes of the repository that list ``child``."""
-        for manifest in repository.manifests.values():
-            parsed = self.parsed(manifest)
-            if parsed is not None and any(entry.digest == child for entry in parsed.children):
-                yield manifest.digest
-
-    def referrers(self, repository: StoredRepository, subject: Digest) -> Iterator[RawManifest]:
-        """Yield the manifests of the repository whose subject is ``subject``."""
-        for manifest in repository.manifests.values():
-            parsed = self.parsed(manifest)
-            if parsed is not None and parsed.subject is not None and parsed.subject.digest == subject:
-                yield manifest
 
     def stored_bytes(self) -> int:
         """Return the bytes of all blobs and manifests, each digest once, as a content-addressed disk would."""

@@ -40,7 +40,10 @@ class Answer:
 
 
 class WireServer:
-    """Answers requests on a free port of 127.0.0.1 with ``handler`` until closed. ``tls`` serves https."""
+    """Answers requests on a free port of 127.0.0.1 with ``handler`` until closed. ``tls`` serves https.
+
+    What ``handler`` raises is answered 500 and kept in ``raised``: a mistake in it is no lost connection.
+    """
 
     def __init__(self, handler: Callable[[WireRequest], Answer], *, tls: ssl.SSLContext | None = None) -> None:
         self._handler = handler
@@ -48,6 +51,7 @@ class WireServer:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._closed = False
+        self.raised: list[Exception] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._accept, name=f"registry {self.host}", daemon=True)
@@ -83,10 +87,15 @@ class WireServer:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
-                channel = self._tls.wrap_socket(connection, server_side=True)
+                channel = self._tls.wrap_socket(connection, server_side=True)  # takes the descriptor over
+                with self._lock:
+                    self._open.discard(connection)
+                    self._open.add(channel)
+                    if self._closed:
+                        return
             with channel.makefile("rb") as stream:
                 while (request := _read_request(stream, channel)) is not None:
-                    answer = self._handler(request)
+                    answer = self._answer(request)
                     if answer.hang_up:
                         return
                     channel.sendall(_encode(request, answer))
@@ -96,9 +105,16 @@ class WireServer:
             return  # the client went away, or spoke no HTTP
         finally:
             with self._lock:
-                self._open.discard(connection)
+                self._open -= {connection, channel}
             with contextlib.suppress(OSError):
                 channel.close()
+
+    def _answer(self, request: WireRequest) -> Answer:
+        try:
+            return self._handler(request)
+        except Exception as problem:  # noqa: BLE001 - whatever a test's hook raises; it is raised again at the end
+            self.raised.append(problem)
+            return Answer(status=500, headers={"Content-Type": "text/plain"}, body=b"the fake registry failed\n")
 
 
 def _read_request(stream: BinaryIO, channel: socket.socket) -> WireRequest | None:
@@ -122,13 +138,20 @@ def _read_body(stream: BinaryIO, headers: Mapping[str, str]) -> bytes:
     if headers.get("transfer-encoding", "").lower() == "chunked":
         parts: list[bytes] = []
         while (size := int(stream.readline(_MAX_LINE).split(b";")[0], 16)) > 0:
-            parts.append(stream.read(size))
+            parts.append(_read_exactly(stream, size))
             stream.readline(_MAX_LINE)
         while stream.readline(_MAX_LINE) not in (b"\r\n", b"\n", b""):
             continue  # trailers
         return b"".join(parts)
     length = int(headers.get("content-length", "0"))
-    return stream.read(length) if length > 0 else b""
+    return _read_exactly(stream, length) if length > 0 else b""
+
+
+def _read_exactly(stream: BinaryIO, length: int) -> bytes:
+    data = stream.read(length)
+    if len(data) < length:
+        raise ConnectionError("the client went away in the middle of a body")  # half of it is not what it pushed
+    return data
 
 
 def _encode(request: WireRequest, answer: Answer) -> bytes:

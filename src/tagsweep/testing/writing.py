@@ -31,7 +31,7 @@ class Writer:
         if dialect.read_only is not None:
             return refusal(dialect.read_only)
         with self._storage.lock:
-            repository = self._storage.repositories.get(route.repository)
+            repository = self._storage.known(route.repository)
             if ":" in route.reference:
                 return self._delete_digest(route, repository)
             if dialect.tag_delete is not None:
@@ -55,14 +55,14 @@ class Writer:
         media_type = request.headers.get("content-type", "")
         manifest = RawManifest(digest=digest, media_type=media_type, data=request.body)
         with self._storage.lock:
-            repository = self._storage.repositories.setdefault(route.repository, StoredRepository())
+            repository = self._storage.repositories.get(route.repository, StoredRepository())
             parsed = self._storage.parsed(manifest)
             if (wrong := self._object_to(repository, manifest, parsed, named)) is not None:
                 return wrong
-            repository.manifests[named if named is not None else digest] = manifest
+            self._storage.repositories[route.repository] = repository  # a refused push makes no repository
+            repository.add(named if named is not None else digest, manifest, parsed)
             if named is None:
-                repository.manifests[digest] = manifest
-                repository.tags[route.reference] = manifest
+                repository.point(route.reference, manifest)
         headers = {"Location": f"/v2/{route.repository}/manifests/{digest}", "Docker-Content-Digest": digest}
         if dialect.referrers is None and parsed is not None and parsed.subject is not None:
             headers["OCI-Subject"] = parsed.subject.digest
@@ -101,10 +101,10 @@ class Writer:
             return self._no_repository()
         if digest not in repository.manifests:
             return manifest_unknown()
-        tagged = [tag for tag, manifest in repository.tags.items() if manifest.digest == digest]
+        tagged = repository.tags_on(digest)
         if dialect.tagged_delete is not None and tagged:
             return refusal(dialect.tagged_delete)
-        if dialect.child_delete is not None and any(self._storage.parents(repository, digest)):
+        if dialect.child_delete is not None and repository.parents(digest):
             return refusal(dialect.child_delete)
         del repository.manifests[digest]
         if dialect.digest_delete_takes_tags:
@@ -113,7 +113,7 @@ class Writer:
         return Answer(status=202)
 
     def _no_repository(self) -> Answer:
-        unknown = self._dialect.unknown_repository
+        unknown = self._dialect.unknown_repository_delete or self._dialect.unknown_repository
         return refusal(unknown) if unknown is not None else manifest_unknown()
 
     def _object_to(

@@ -192,6 +192,28 @@ def test_an_opaque_token_that_is_refused_again_stops_after_one_renewal() -> None
     assert [request.method for request in sent] == ["DELETE", "GET", "DELETE"]
 
 
+def test_a_token_that_expired_while_its_request_waited_is_renewed_again() -> None:
+    """A rate limit's pause may outlive the renewed token too: that is no missing right, and it is tried once more."""
+    clock = FakeClock()
+    registry = Registry(everything)
+    waits = [True, True]
+
+    def respond(request: Request) -> Response:
+        if not request.url.startswith(REALM) and "Authorization" in request.headers and waits:
+            waits.pop()
+            clock.sleep(200)
+            return answer(request, 401, www_authenticate=f'Bearer realm="{REALM}",service="reg"')
+        return registry(request)
+
+    auth = session(USER, clock=clock)
+    waits.pop()
+    assert run(auth, respond).status == 200
+    assert len(registry.tokens_asked) == 2
+    waits.extend([True] * 3)
+    with pytest.raises(PermissionDenied):
+        run(auth, respond)
+
+
 def test_what_a_challenge_wants_is_asked_for_as_well() -> None:
     """A registry with actions of its own (Azure's metadata_read) gets a token with them, also when it is renewed."""
     clock = FakeClock()

@@ -73,6 +73,58 @@ def test_a_pause_holds_those_who_wait_for_a_place_too() -> None:
     assert min(begun) >= 10
 
 
+def test_after_a_pause_one_request_tries_alone() -> None:
+    """Of sixteen threads one asks when the pause is over; its good answer lets the others begin."""
+    clock = FakeClock()
+    limit = HostLimit(16, clock)
+    inside, most, lock = 0, 0, threading.Lock()
+    asked = threading.Event()
+
+    def work() -> None:
+        nonlocal inside, most
+        with limit.slot() as begun:
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            asked.set()
+            with lock:
+                inside -= 1
+            limit.succeeded(begun)
+
+    with limit.slot() as begun:
+        limit.pause(10, begun)
+    with limit.slot() as alone:
+        threads = [threading.Thread(target=work) for _ in range(15)]
+        for thread in threads:
+            thread.start()
+        assert not asked.wait(timeout=0.2), "nobody begins beside the one that tries"
+        limit.succeeded(alone)
+        assert asked.wait(timeout=10)
+    for thread in threads:
+        thread.join(timeout=10)
+    assert 1 <= most <= 8
+
+
+def test_refusals_of_requests_that_were_on_their_way_are_one_pause() -> None:
+    """However late their answers come, they neither begin a pause of their own nor end the one that runs."""
+    clock = FakeClock()
+    limit = HostLimit(16, clock)
+    with limit.slot() as first, limit.slot() as second, limit.slot() as third:
+        assert limit.refusals(first) == 1
+        assert limit.pause(10, first) is True
+        clock.sleep(10)
+        assert limit.pause(0, second) is False
+        assert limit.refusals(second) == 1
+        assert limit.allowed == 8
+        limit.succeeded(third)
+        assert limit.dry_for() == 10
+    with limit.slot() as later:
+        assert limit.refusals(later) == 2
+        limit.succeeded(later)
+    assert limit.dry_for() == 0
+    assert limit.refusals(later) == 1
+
+
 def test_good_answers_give_the_places_back() -> None:
     """After enough good answers the host is asked as hard as before, never harder."""
     limit = HostLimit(4, FakeClock())

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Self
 
 import pytest
@@ -13,9 +18,23 @@ import pytest
 from tagsweep.model.manifest import MANIFEST_TYPES
 from tagsweep.testing import images
 from tagsweep.testing.access import BasicAccess, BearerAccess
-from tagsweep.testing.dialects import CRANE, DIALECTS, DISTRIBUTION_2_8, OCI, Dialect, Refusal
+from tagsweep.testing.dialects import (
+    CRANE,
+    DIALECTS,
+    DISTRIBUTION_2_8,
+    DISTRIBUTION_3,
+    DISTRIBUTION_3_0_0,
+    DISTRIBUTION_3_1_0,
+    OCI,
+    ZOT,
+    Dialect,
+    LinkForm,
+    Refusal,
+    without_deletion,
+)
 from tagsweep.testing.fake import FakeRegistry, LoggedRequest
-from tagsweep.testing.faults import RateLimit
+from tagsweep.testing.faults import RateLimit, RetryForm, TimedLimit
+from tagsweep.testing.harness import InstantClock
 
 IMAGE = images.multi_platform("one")
 OTHER = images.image("other")
@@ -156,6 +175,109 @@ def test_a_rate_limit_comes_after_so_many_requests() -> None:
             answers = [client.ask("HEAD", f"{MANIFESTS}/v1") for _ in range(6)]
         assert [status for status, _, _ in answers] == [200, 200, 429, 429, 200, 200]
         assert answers[2][1]["Retry-After"] == "9"
+
+
+def test_a_rate_limit_may_be_for_one_method_and_by_the_clock() -> None:
+    """Only requests of the method count; early tries are refused, and when the time is up it begins anew."""
+    clock = InstantClock()
+    limit = TimedLimit(allowed=1, seconds=60, clock=clock, form=RetryForm.X_RETRY_AFTER, method="DELETE")
+    with FakeRegistry(rate_limit=limit) as registry, Client(registry) as client:
+        registry.push("team/app", OTHER, "v1", "v2", "v3")
+        assert client.ask("DELETE", f"{MANIFESTS}/v1")[0] == 202
+        status, headers, _ = client.ask("DELETE", f"{MANIFESTS}/v2")
+        assert (status, headers["X-Retry-After"]) == (429, str(int(clock.now().timestamp()) + 60))
+        assert client.ask("HEAD", f"{MANIFESTS}/v2")[0] == 200
+        clock.sleep(59)
+        assert client.ask("DELETE", f"{MANIFESTS}/v2")[0] == 429
+        clock.sleep(1)
+        assert client.ask("DELETE", f"{MANIFESTS}/v2")[0] == 202
+
+
+def test_a_mistake_in_a_hook_is_raised_and_not_taken_for_a_lost_connection() -> None:
+    """The client gets an answer, and the with block ends with what the hook raised."""
+
+    def mistaken(request: LoggedRequest) -> None:
+        assert request.method != "GET", "the hook's own words"
+
+    def use() -> None:
+        with FakeRegistry(on_request=mistaken) as registry, Client(registry) as client:
+            assert client.ask("GET", "/v2/")[0] == 500
+            assert client.ask("HEAD", "/v2/")[0] == 200
+
+    with pytest.raises(AssertionError, match="the hook's own words"):
+        use()
+
+
+def test_half_of_a_body_is_not_stored() -> None:
+    """A client that dies in the middle of a push leaves nothing, though crane's registry checks no digest."""
+    with FakeRegistry(CRANE) as registry:
+        with socket.create_connection(("127.0.0.1", int(registry.host.rpartition(":")[2]))) as raw:
+            raw.sendall(f"PUT {MANIFESTS}/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf".encode())
+            raw.shutdown(socket.SHUT_WR)
+            assert raw.recv(100) == b""
+        assert registry.tags("team/app") == {}
+
+
+def test_the_end_ends_connections_with_tls_too(tmp_path: Path) -> None:
+    """Connections are closed at the end of the block whether or not they are encrypted, and links say https."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl program")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1")
+    subprocess.run([*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    with FakeRegistry(replace(OCI, page_size=1, link=LinkForm.ABSOLUTE), tls=tls) as registry:
+        registry.push("team/app", OTHER, "v1", "v2")
+        host, _, port = registry.host.partition(":")
+        raw = trusting.wrap_socket(socket.create_connection((host, int(port)), timeout=10))
+        raw.sendall(b"GET /v2/team/app/tags/list HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert f"Link: <https://{registry.host}/v2/".encode() in raw.recv(4096)
+    with raw, contextlib.suppress(ConnectionError, ssl.SSLError):
+        assert raw.recv(100) == b""
+
+
+def test_a_switch_that_forgets_tags_lets_them_be_deleted() -> None:
+    """Distribution 3.0.0 to 3.1.0 delete tags with deletion switched off; digests are refused."""
+    with FakeRegistry(without_deletion(DISTRIBUTION_3_0_0)) as registry, Client(registry) as client:
+        registry.push("team/app", OTHER, "v1", "v2")
+        assert client.ask("DELETE", f"{MANIFESTS}/{OTHER.top}")[0] == 405
+        assert client.ask("DELETE", f"{MANIFESTS}/v1")[0] == 202
+        assert set(registry.tags("team/app")) == {"v2"}
+
+
+def test_a_page_that_is_too_large_is_refused_or_cut() -> None:
+    """Distribution 3.1.0 answers 400 to more than a thousand, the later ones give a thousand with a Link."""
+    tags = [f"t{number:04}" for number in range(1001)]
+    for dialect, status in ((DISTRIBUTION_3_1_0, 400), (DISTRIBUTION_3, 200)):
+        with FakeRegistry(dialect) as registry, Client(registry) as client:
+            registry.push("team/app", OTHER, *tags)
+            found, headers, _ = client.ask("GET", "/v2/team/app/tags/list?n=1001")
+            assert (found, "Link" in headers) == (status, status == 200)
+
+
+def test_deletion_in_no_repository_is_answered_as_the_dialect_does() -> None:
+    """Zot says 400 where others say 404."""
+    for dialect, status in ((ZOT, 400), (DISTRIBUTION_3, 404)):
+        with FakeRegistry(dialect) as registry, Client(registry) as client:
+            assert client.ask("DELETE", f"{MANIFESTS}/v1")[0] == status
+
+
+def test_what_was_moved_or_deleted_counts_no_more() -> None:
+    """A tag that moved on does not go with its old digest; a parent or referrer that was deleted holds nothing."""
+    child, proof = IMAGE.children[0], images.referrer(OTHER.manifest)
+    with FakeRegistry(ZOT) as registry, Client(registry) as client:
+        registry.push("team/app", IMAGE, "v1", "v2")
+        registry.push("team/app", OTHER, "v2")
+        registry.push("team/app", proof)
+        assert client.ask("DELETE", f"{MANIFESTS}/{child.digest}")[0] == 405
+        assert client.ask("DELETE", f"{MANIFESTS}/{IMAGE.top}")[0] == 202
+        assert registry.tags("team/app") == {"v2": OTHER.top}
+        assert client.ask("DELETE", f"{MANIFESTS}/{child.digest}")[0] == 202
+        assert client.ask("DELETE", f"{MANIFESTS}/{proof.top}")[0] == 202
+        assert json.loads(client.ask("GET", f"/v2/team/app/referrers/{OTHER.top}")[2])["manifests"] == []
 
 
 def test_basic_access_wants_the_right_password() -> None:
