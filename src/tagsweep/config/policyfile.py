@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 from tagsweep.config import keeping, matching, targets, units
 from tagsweep.config.places import Place, did_you_mean, policy_error
 from tagsweep.config.reading import read
 from tagsweep.config.schedule import parse_schedule
+from tagsweep.config.sources import parse_memory, parse_source
 from tagsweep.config.wire import (
     EVIDENCE_REMEDY,
     ApplyWire,
@@ -42,10 +43,15 @@ from tagsweep.model.policy import (
     WavePercent,
 )
 
-_SOURCE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.-]+)*", re.ASCII)
 _WHOLE: Final = 100.0
 _MOST_BYTES: Final = 4 * MAX_CHARACTERS + 1
 """No more than this is read; what is longer has too many characters, whatever they are."""
+
+
+class _Times(TypedDict):
+    max_age: timedelta
+    remember: timedelta
+    pulled_within: timedelta | None
 
 
 def load_policy(path: Path) -> Policy:
@@ -72,7 +78,7 @@ def parse_policy(text: str, *, path: str) -> Policy:
     """Return the policy in ``text``; ``path`` is what errors call the file."""
     wire, place = read(compose(text, file=path), PolicyWire, file=path)
     classes = {name: matching.naming_class(name, one, place.at("naming", name)) for name, one in wire.naming.items()}
-    sources = tuple(_source(name, options, place.at("sources", name)) for name, options in wire.sources.items())
+    sources = tuple(parse_source(name, options, place.at("sources", name)) for name, options in wire.sources.items())
     return Policy(
         targets=_targets(wire.targets, place.at("targets")),
         rules=_rules(wire.rules, place.at("rules"), classes),
@@ -154,6 +160,8 @@ def _protection(wire: ProtectWire, place: Place, classes: dict[str, NamingClass]
 def _evidence(wire: str | EvidenceWire, place: Place, sources: Sequence[SourceSettings]) -> Evidence:
     if isinstance(wire, str):
         return Evidence(waived=True)
+    if wire.require == "none":
+        return Evidence(waived=True, **_kept_in_mind(wire, place))
     if not wire.require:
         raise place.error(
             "'evidence' requires no source",
@@ -166,18 +174,16 @@ def _evidence(wire: str | EvidenceWire, place: Place, sources: Sequence[SourceSe
                 f"'sources' has no {name!r}",
                 remedy=did_you_mean(name, known) if known else f"describe it: sources: {{{name}: {{…}}}}",
             )
-    max_age = units.parse_positive_duration(wire.max_age, place.at("max_age"))
-    return Evidence(require=tuple(dict.fromkeys(wire.require)), max_age=max_age)
+    return Evidence(require=tuple(dict.fromkeys(wire.require)), **_kept_in_mind(wire, place))
 
 
-def _source(name: str, options: dict[str, object] | None, place: Place) -> SourceSettings:
-    if _SOURCE_NAME.fullmatch(name) is None:
-        raise place.error(f"{name!r} is no name for a source", remedy="write KIND/NAME, such as kubernetes/prod")
-    rest = dict(options or {})
-    kind = rest.pop("kind", name.partition("/")[0])
-    if not isinstance(kind, str) or not kind:
-        raise place.at("kind").error("'kind' is not the name of a kind of source", remedy="write it as text")
-    return SourceSettings(name=name, kind=kind, options=rest)
+def _kept_in_mind(wire: EvidenceWire, place: Place) -> _Times:
+    within = wire.pulled_within
+    return {
+        "max_age": units.parse_positive_duration(wire.max_age, place.at("max_age")),
+        "remember": parse_memory(wire.remember, place.at("remember")),
+        "pulled_within": None if within is None else units.parse_positive_duration(within, place.at("pulled_within")),
+    }
 
 
 def _limits(wire: LimitsWire, place: Place) -> Limits:
@@ -277,5 +283,5 @@ def _registry(host: str, wire: RegistryWire, place: Place) -> RegistrySettings:
         client_certificate=_path(wire.client_certificate, place.at("client_certificate")),
         client_key=_path(wire.client_key, place.at("client_key")),
         concurrency=wire.concurrency,
-        aliases=tuple(targets.parse_host(text, place.at("aliases", index)) for index, text in enumerate(wire.aliases)),
+        aliases=tuple(targets.parse_alias(text, place.at("aliases", index)) for index, text in enumerate(wire.aliases)),
     )

@@ -86,6 +86,9 @@ class _Reader:
     def _read(self, node: yaml.Node, info: inspect.Type, path: tuple[Step, ...], extra: dict[str, Any]) -> Any:
         if isinstance(info, inspect.UnionType):
             info = self._alternative(node, info, path, extra)
+            while isinstance(info, inspect.Metadata):
+                extra = {**extra, **(info.extra or {})}
+                info = info.type
         choice = extra.get("choice")
         if isinstance(choice, Choice):
             return self._choice(node, choice, path, extra)

@@ -77,6 +77,17 @@ def parse_host(text: str, place: Place) -> str:
     return canonical_registry(text)
 
 
+def parse_alias(text: str, place: Place) -> str:
+    """Return another name of a registry: a host, or a host with the path under which a cache serves that registry."""
+    host, slash, path = text.partition("/")
+    if not slash or text.startswith(LAYOUT_PREFIX) or "://" in text:
+        return parse_host(text, place)
+    _check_path(text, path.split("/"), place)
+    if set(path) & set("*?["):
+        raise place.error(f"{text!r} has a wildcard", remedy="write the path of the cache in full")
+    return f"{parse_host(host, place)}/{path}"
+
+
 def _check_port(host: str, place: Place) -> None:
     port = host.rpartition(":")[2]
     if port.isdecimal() and host != port and (len(port) > _LONGEST_PORT or not 0 < int(port) <= _HIGHEST_PORT):

@@ -230,9 +230,19 @@ class EvidenceWire(Struct, kw_only=True, forbid_unknown_fields=True):
     """The sources that must answer completely before anything may be removed."""
 
     require: Annotated[
-        list[str] | None, Meta(description="Names of sources; each must answer completely and freshly.")
+        Literal["none"] | list[str] | None,
+        Meta(
+            description="Names of sources, each of which must answer completely and freshly; or none.",
+            extra={"expected": "none or a list of names of sources"},
+        ),
     ] = None
     max_age: Annotated[Duration, Meta(description="How old an answer may be.")] = "1h"
+    remember: Annotated[
+        Duration, Meta(description="For how long what a source no longer reports counts as in use.")
+    ] = "0d"
+    pulled_within: Annotated[
+        Duration | None, Meta(description="Keep what the registry says was pulled so lately, where it says so.")
+    ] = None
 
 
 class LimitsWire(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -303,7 +313,7 @@ class RegistryWire(Struct, kw_only=True, forbid_unknown_fields=True):
     client_certificate: Annotated[str | None, Meta(description="A PEM file that proves who we are.")] = None
     client_key: Annotated[str | None, Meta(description="The private key of client_certificate.")] = None
     concurrency: Annotated[AtLeastOne, Meta(description="How many requests run at once.")] = 16
-    aliases: Annotated[list[str], Meta(description="Other hosts under which workloads name it.")] = field(
+    aliases: Annotated[list[str], Meta(description="Other names of it: mirrors, and caches with their path.")] = field(
         default_factory=list
     )
 
@@ -351,7 +361,10 @@ class PolicyWire(Struct, kw_only=True, forbid_unknown_fields=True):
     )
     sources: Annotated[
         dict[str, Annotated[dict[str, Any] | None, Meta(extra={"empty": True})]],
-        Meta(description="Where to look for what is in use: KIND/NAME with the options of that kind."),
+        Meta(
+            description="Where to look for what is in use: KIND/NAME with the options of that kind, and for every kind "
+            "remember (a duration) and unresolved (protect, ignore, or a list of {path, read})."
+        ),
     ] = field(default_factory=dict)
     limits: Annotated[LimitsWire, Meta(description="Guards that refuse the whole plan.")] = field(
         default_factory=LimitsWire
