@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from tagsweep.model.capability import Capabilities
+from tagsweep.model.errors import RegistryError
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.manifest import Descriptor, RawManifest
 from tagsweep.model.policy import RegistrySettings, SourceSettings
@@ -72,11 +73,16 @@ class Clock(Protocol):
 # --- registries ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedTag:
-    """What a listing tells of a tag: its name, and whatever else that registry lists."""
+    """What a listing tells of a tag: its name, and whatever else that registry lists.
+
+    ``locked`` says in words why the registry would refuse to remove it (an immutability rule, a lock, a protection);
+    empty where nothing of that kind is known.
+    """
 
     name: str
     digest: Digest | None = None
     times: Mapping[TimeOrigin, datetime] = field(default_factory=dict, hash=False)
+    locked: str = ""
 
 
 class RegistryDriver(Protocol):
@@ -166,6 +172,33 @@ class CountsRequests(Protocol):
     @property
     def counts(self) -> Mapping[str, int]:
         """The number of requests sent so far, by HTTP method."""
+        ...
+
+
+@runtime_checkable
+class TakesBack(Protocol):
+    """A driver whose registry can take a deletion back by itself. Restore asks it first."""
+
+    def take_back(self, repository: str, digest: Digest, tags: Sequence[str]) -> bool:
+        """Bring a deleted manifest back with these tags (none: untagged), by the registry's own means.
+
+        True where it is done; False where the registry no longer has it, and the saved bytes are then put again.
+        """
+        ...
+
+
+@runtime_checkable
+class DeletesMany(Protocol):
+    """A driver whose registry removes many tags by one request. Apply looks at every tag directly before it."""
+
+    largest_batch: int
+
+    def delete_tags(self, repository: str, tags: Mapping[str, Digest]) -> Mapping[str, bool | RegistryError]:
+        """Remove these tags, each of which was on its digest a moment ago, and nothing else.
+
+        Returns for each True, False if it was absent, or the error that it alone had; what the answer does not
+        mention is an error too. Raises RegistryError where the request as a whole failed.
+        """
         ...
 
 

@@ -281,6 +281,7 @@ def _state(
         labels=labels,
         problem=reading.problems.get(tag.name, ""),
         absent=tag.name in reading.absent,
+        locked=tag.locked,
     )
 
 

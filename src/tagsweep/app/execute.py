@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, assert_never
 
+from tagsweep.app.batch import ABSENT, LOST, Ended, delete_batch
 from tagsweep.app.look import Look, look_again
 from tagsweep.core.recheck import blocked
 from tagsweep.core.resume import blocked_by, prerequisites, remaining
+from tagsweep.http.pool import Pool
 from tagsweep.model.errors import (
     AuthenticationFailed,
     DamageFound,
@@ -21,6 +23,7 @@ from tagsweep.model.errors import (
 )
 from tagsweep.model.plan import DeleteManifest, RepositoryPlan, Step, Untag
 from tagsweep.model.run import Outcome, OutcomeKind
+from tagsweep.ports import DeletesMany
 
 if TYPE_CHECKING:
     from tagsweep.app.session import Session
@@ -84,12 +87,70 @@ class Executor:
         def run(step: Step) -> tuple[Outcome, RegistryError | None]:
             return self._run_step(step, stopped, earlier)
 
+        driver = self.session.driver(self.part.repository)
+        untags = [step for step in steps if isinstance(step, Untag)]
+        if isinstance(driver, DeletesMany) and untags:
+            self._run_batches(untags, driver, stopped, earlier)
+            steps = tuple(step for step in steps if not isinstance(step, Untag))
         ended = self.session.work(self.part.repository, "deleting", steps, run, threads=self.concurrency)
         with contextlib.closing(ended):  # an error here lets the steps in flight finish before it goes on
             for step, (outcome, error) in ended:
                 self.outcomes[step.key] = outcome
                 self._stop_on_refusals(outcome, error)
         self.samples.append((len(look.tags), (clock.monotonic() - started) / len(steps)))
+
+    # --- many tags by one request ---------------------------------------------------------------------------------
+    def _run_batches(
+        self,
+        steps: list[Untag],
+        driver: DeletesMany,
+        stopped: Mapping[str, str],
+        earlier: Mapping[str, OutcomeKind],
+    ) -> None:
+        progress = self.session.progress
+        progress.begin(f"{self.part.repository}: deleting", len(steps))
+        whys = {step.key: stopped.get(step.key) or blocked_by(step, earlier, self._needs) for step in steps}
+        for step in steps:
+            if whys[step.key]:
+                self._finish(step, (OutcomeKind.SKIPPED, whys[step.key], None))
+        free = [step for step in steps if not whys[step.key]]
+        for start in range(0, len(free), driver.largest_batch):
+            batch = free[start : start + driver.largest_batch]
+            ended = delete_batch(
+                batch,
+                driver=driver,
+                path=self.part.repository.path,
+                look=self._look_at,
+                intend=lambda step: self.journal.intend(self.part.repository, step.key),
+                ours=self.intended,
+                wait=self.session.clock.sleep,
+            )
+            for step in batch:
+                self._finish(step, ended[step.key])
+                progress.advance()
+
+    def _look_at(self, steps: Sequence[Untag]) -> Mapping[str, Ended | None]:
+        """Look at many tags at once; each is as it was a moment before its batch."""
+        driver = self.session.driver(self.part.repository)
+
+        def look(step: Untag) -> Ended | None:
+            try:
+                found = self._precondition(driver, step)
+            except RegistryError as error:
+                return OutcomeKind.FAILED, str(error), error
+            return None if found is None else (*found, None)
+
+        with Pool(self.concurrency) as pool:
+            return {step.key: ended for step, ended in pool.map_unordered(look, steps)}
+
+    def _finish(self, step: Step, ended: Ended) -> None:
+        kind, why, error = ended
+        outcome = Outcome(
+            repository=self.part.repository, step=step.key, kind=kind, at=self.session.clock.now(), why=why
+        )
+        self.journal.finish(outcome)
+        self.outcomes[step.key] = outcome
+        self._stop_on_refusals(outcome, error)
 
     # --- one step, in a worker thread -----------------------------------------------------------------------------
     def _run_step(
@@ -117,7 +178,7 @@ class Executor:
             found = self._precondition(driver, step)
             if found is not None:
                 ours = found[0] is OutcomeKind.GONE and (attempt > 1 or step.key in self.intended)
-                return (OutcomeKind.DONE, _LOST) if ours else found
+                return (OutcomeKind.DONE, LOST) if ours else found
             try:
                 done = self._call(driver, step)
             except (Unreachable, ServerFailed):
@@ -129,7 +190,7 @@ class Executor:
             if done:
                 return OutcomeKind.DONE, ""
             ours = attempt > 1 or step.key in self.intended
-            return (OutcomeKind.DONE, _LOST) if ours else (OutcomeKind.GONE, "it was already absent")
+            return (OutcomeKind.DONE, LOST) if ours else (OutcomeKind.GONE, ABSENT)
         raise AssertionError  # the loop returns or raises
 
     def _precondition(self, driver: RegistryDriver, step: Step) -> tuple[OutcomeKind, str] | None:
@@ -147,7 +208,7 @@ class Executor:
         if not absent:
             return None
         if isinstance(step, Untag) or not driver.has_manifest(path, digest):
-            return OutcomeKind.GONE, "it was already absent"
+            return OutcomeKind.GONE, ABSENT
         return OutcomeKind.SKIPPED, f"{', '.join(absent)} is gone, but its manifest is still there: somebody is at work"
 
     def _call(self, driver: RegistryDriver, step: Step) -> bool:
@@ -175,9 +236,6 @@ class Executor:
                     f"{self.part.repository}:{tag} was to stay on {digest.short} and no longer resolves",
                     remedy="the run was stopped; tagsweep restore puts back what it removed",
                 )
-
-
-_LOST: Final = "the answer was lost; a look showed that it is gone"
 
 
 def count_outcomes(outcomes: Mapping[str, Outcome]) -> Mapping[str, int]:

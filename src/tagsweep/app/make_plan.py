@@ -78,7 +78,7 @@ def make_plan(policy: Policy, *, session: Session, sizes: bool, only: Repository
         policy_path=str(Path(policy.path).absolute()),
         policy_fingerprint=policy.fingerprint,
         repositories=tuple(part.plan for part in parts),
-        evidence=answers(planning.reports, policy.sources, repositories, session.aliases()),
+        evidence=answers(planning.reports, policy.sources, repositories, session.aliases(), dangling=_dangling(parts)),
         asked=policy.evidence,
         sources=policy.sources,
         rules=rules,

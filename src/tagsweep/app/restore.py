@@ -20,6 +20,7 @@ from tagsweep.model.errors import (
 )
 from tagsweep.model.manifest import Manifest, is_foreign
 from tagsweep.model.run import RestoreKind, RestoreOutcome
+from tagsweep.ports import TakesBack
 from tagsweep.stores.snapshots import Snapshot
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tagsweep.ports import RegistryDriver
 
 _MAX_CONFIG: Final = 4 * 1024 * 1024
+BY_REGISTRY: Final = "by the registry's own undo"
 
 
 @dataclass(kw_only=True)
@@ -42,6 +44,10 @@ class _Restoring:
     raws: Mapping[Digest, RawManifest]
     state: dict[Digest, tuple[RestoreKind, str]] = field(default_factory=dict)
     """How each manifest ended, with the reason where it is not RESTORED or PRESENT."""
+    wanted: Mapping[str, Digest]
+    """The tags that are to come back."""
+    taken_back: set[Digest] = field(default_factory=set)
+    """What the registry brought back by its own means."""
     blobs: dict[Digest, bool] = field(default_factory=dict)
     """Which blobs answer: layers are shared, and each is asked for once."""
 
@@ -102,9 +108,10 @@ def restore_run(
     for repository, tags in wanted.items():
         saved = snapshot.tags(repository)
         raws = {raw.digest: raw for raw in snapshot.manifests(repository)}
-        restoring = _Restoring(repository=repository, session=session, raws=raws)
-        _put_manifests(restoring, {saved[tag] for tag in tags})
-        outcomes.extend(_put_tags(restoring, {tag: saved[tag] for tag in sorted(tags)}))
+        wanted_here = {tag: saved[tag] for tag in sorted(tags)}
+        restoring = _Restoring(repository=repository, session=session, raws=raws, wanted=wanted_here)
+        _put_manifests(restoring, set(wanted_here.values()))
+        outcomes.extend(_put_tags(restoring, wanted_here))
     return tuple(outcomes)
 
 
@@ -170,6 +177,12 @@ def _put_one(restoring: _Restoring, digest: Digest) -> tuple[RestoreKind, str]:
     raw = restoring.raws.get(digest)
     if raw is None:
         return RestoreKind.FAILED, "its bytes are not in the snapshot"
+    if _take_back(restoring, digest):
+        return RestoreKind.RESTORED, ""
+    return _put_bytes(restoring, digest, raw)
+
+
+def _put_bytes(restoring: _Restoring, digest: Digest, raw: RawManifest) -> tuple[RestoreKind, str]:
     path = restoring.repository.path
     try:
         lacking = _lacking(restoring, raw)
@@ -183,6 +196,24 @@ def _put_one(restoring: _Restoring, digest: Digest) -> tuple[RestoreKind, str]:
     except RegistryError as error:
         return RestoreKind.FAILED, str(error)
     return RestoreKind.RESTORED, ""
+
+
+def _take_back(restoring: _Restoring, digest: Digest) -> bool:
+    """Let the registry bring the manifest back by its own means, where it has any; tell whether it did."""
+    driver, path = restoring.driver, restoring.repository.path
+    if not isinstance(driver, TakesBack):
+        return False
+    tags = [tag for tag, on in restoring.wanted.items() if on == digest]
+    try:
+        if driver.has_manifest(path, digest) and not tags:
+            return False
+        done = driver.take_back(path, digest, tags) and driver.has_manifest(path, digest)
+    except RegistryError as error:
+        restoring.session.progress.note(f"{restoring.repository}: its own undo failed ({error}); putting back bytes")
+        return False
+    if done:
+        restoring.taken_back.add(digest)
+    return done
 
 
 def _lacking(restoring: _Restoring, raw: RawManifest) -> tuple[RestoreKind, str] | None:
@@ -221,7 +252,8 @@ def _put_tag(restoring: _Restoring, tag: str, digest: Digest) -> tuple[RestoreKi
     try:
         now = driver.resolve_tag(path, tag)
         if now == digest:
-            return RestoreKind.PRESENT, ""
+            by_registry = digest in restoring.taken_back
+            return (RestoreKind.RESTORED, BY_REGISTRY) if by_registry else (RestoreKind.PRESENT, "")
         if now is not None:
             return RestoreKind.MOVED, f"it is on {now.short} now, and was left there"
         driver.put_manifest(path, tag, restoring.raws[digest])

@@ -283,5 +283,7 @@ def _registry(host: str, wire: RegistryWire, place: Place) -> RegistrySettings:
         client_certificate=_path(wire.client_certificate, place.at("client_certificate")),
         client_key=_path(wire.client_key, place.at("client_key")),
         concurrency=wire.concurrency,
+        untag_by_moving=wire.untag_by_moving,
+        options=wire.options,
         aliases=tuple(targets.parse_alias(text, place.at("aliases", index)) for index, text in enumerate(wire.aliases)),
     )

@@ -316,6 +316,11 @@ class RegistryWire(Struct, kw_only=True, forbid_unknown_fields=True):
     aliases: Annotated[list[str], Meta(description="Other names of it: mirrors, and caches with their path.")] = field(
         default_factory=list
     )
+    untag_by_moving: Annotated[
+        bool,
+        Meta(description="Remove one tag of many by moving it to a throw-away manifest, where there is no other way."),
+    ] = False
+    options: Annotated[dict[str, Any], Meta(description="Options of the driver.")] = field(default_factory=dict)
 
 
 EVIDENCE_REMEDY: Final = "write `evidence: none` if no environment needs to be asked, or {require: [names of sources]}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from tagsweep.core.aliases import canonical_repository
 from tagsweep.core.open_references import Standing, could_be_in, standing
 from tagsweep.model.plan import SourceAnswer
 from tagsweep.model.policy import SourceSettings
 from tagsweep.model.reference import Repository
-from tagsweep.model.usage import UsageReport
+from tagsweep.model.usage import Usage, UsageReport
 
 
 def answers(
@@ -18,11 +19,21 @@ def answers(
     sources: Sequence[SourceSettings],
     repositories: Sequence[Repository],
     aliases: Mapping[str, str],
+    *,
+    dangling: Sequence[Usage] = (),
 ) -> tuple[SourceAnswer, ...]:
-    """Return one answer for each report. What concerns none of the repositories is counted, not listed."""
+    """Return one answer for each report. What concerns none of the repositories is counted, not listed.
+
+    ``dangling`` are the usages whose tag or digest is not there.
+    """
     ours = {canonical_repository(repository, aliases) for repository in repositories}
     settings = {source.name: source for source in sources}
-    return tuple(_answer(report, settings.get(report.source), ours, aliases) for report in reports)
+    found = (_answer(report, settings.get(report.source), ours, aliases) for report in reports)
+    return tuple(replace(answer, dangling=_dangling(answer.source, dangling)) for answer in found)
+
+
+def _dangling(source: str, usages: Sequence[Usage]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(f"{usage.where}  {usage.reference}" for usage in usages if usage.source == source))
 
 
 def _answer(

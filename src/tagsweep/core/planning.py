@@ -111,6 +111,7 @@ class _Planning:
         self.missing = inventory.missing
         # A tag that the registry lists and then denies names nothing, so that no deletion can take it along.
         self.unresolved = tuple(tag.name for tag in inventory.tags if tag.digest is None and not tag.absent)
+        self.locked = {tag.name: tag.locked for tag in inventory.tags if tag.locked}
         self.final = list(decisions)
         self.capabilities = capabilities
         self.used = used
@@ -169,6 +170,8 @@ class _Planning:
     # --- why a tag stays ------------------------------------------------------------------------------------------
     def _why_stay(self, decision: Decision, doomed: frozenset[Digest]) -> _Stay | None:
         """Return why this tag cannot go, or None. The first cause decides the verdict."""
+        if decision.tag in self.locked:
+            return _keep(CannotDelete(why=self.locked[decision.tag]))
         if decision.digest is None:
             return _undecided(ManifestUnknown(why="it did not resolve to a digest"))
         doubt = self._doubt(decision.tag, decision.digest)
@@ -177,7 +180,7 @@ class _Planning:
         subjects = self._standing_subjects(decision, doomed)
         if subjects:
             return _keep(*(FollowsSubject(subject=subject) for subject in subjects))
-        return None if self.capabilities.delete_tag.usable else self._why_not_by_digest(decision, decision.digest)
+        return self._why_not_possible(decision, decision.digest)
 
     def _doubt(self, tag: str, digest: Digest) -> UndecidedReason | None:
         unknown = self._unknown_with(digest)
@@ -188,10 +191,29 @@ class _Planning:
             return SubjectUnknown(why=derived.why)
         return None
 
+    def _why_not_possible(self, decision: Decision, digest: Digest) -> _Stay | None:
+        """Return why this registry cannot remove the tag without taking more along, or None if it can."""
+        if not self.capabilities.delete_tag.usable:
+            return self._why_not_by_digest(decision, digest)
+        if self.capabilities.last_tag_takes_manifest and not self._stays_tagged(digest):
+            return self._why_not_by_last_tag(decision, digest)
+        return None
+
     def _why_not_by_digest(self, decision: Decision, digest: Digest) -> _Stay | None:
         """Return why a tag stays that only the deletion of its digest could remove, or None if it can go."""
         if not self.capabilities.delete_manifest.usable:
             return _keep(CannotDelete(why=_why_no_deletion(self.capabilities)))
+        if self._blocking:
+            why = f"{_named(self._blocking)} stays, could not be read, and may need this manifest"
+            return _undecided(ManifestUnknown(why=why))
+        reasons = self._why_digest_stays(decision, digest)
+        return _keep(*reasons) if reasons else None
+
+    def _stays_tagged(self, digest: Digest) -> bool:
+        return any(tag in self._staying for tag in self.graph.tags_on(digest))
+
+    def _why_not_by_last_tag(self, decision: Decision, digest: Digest) -> _Stay | None:
+        """Return why a tag stays whose removal, as the last one on its digest, would delete the manifest."""
         if self._blocking:
             why = f"{_named(self._blocking)} stays, could not be read, and may need this manifest"
             return _undecided(ManifestUnknown(why=why))

@@ -235,7 +235,7 @@ def _read_open(
         if how is Standing.PROTECT:
             reason = InUse(source=entry.source, where=entry.where, via="pattern", reference=entry.text, note=entry.note)
         else:
-            reason = UnresolvedReference(source=entry.source, where=entry.where, text=entry.text)
+            reason = UnresolvedReference(source=entry.source, where=entry.where, text=entry.text, path=entry.path)
         for name in tags.of(entry):
             # A tag that a thousand places could mean is as undecided as one that ten could mean.
             if told[name] < _ENOUGH:

@@ -45,6 +45,8 @@ class Capabilities:
     """A GET of a manifest is counted as a pull, so HEAD comes first and each digest is fetched once for ever."""
     delete_cost_grows_with_tags: bool = False
     """Deleting a manifest costs the server time in proportion to the tags of its repository (distribution 2.x)."""
+    last_tag_takes_manifest: bool = False
+    """Removing the last tag of a manifest deletes the manifest (Amazon ECR)."""
     undo: str = ""
     """The registry's own way to take back a deletion, in words; empty where it has none."""
     reclaim: str = ""

@@ -123,11 +123,12 @@ class ManifestUnknown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnresolvedReference:
-    """A reference in use is incomplete and could mean this tag."""
+    """A reference in use is incomplete and could mean this tag. ``path`` is what the policy's ``unresolved`` calls it."""
 
     source: str
     where: str
     text: str
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,8 @@ class TagState:
     problem: str = ""
     absent: bool = False
     """The registry lists the tag and answers that there is nothing under it: it is broken, and reaches nothing."""
+    locked: str = ""
+    """Why the registry would refuse to remove the tag, in words; empty where nothing of that kind is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,8 @@ class SourceAnswer:
 
     ``relevant`` counts the usages in the plan's repositories, ``remembered`` those among them that only earlier answers
     had. Open references that could mean a tag there are ``unresolved``, or in ``protecting`` or ``ignored`` where the
-    policy says how they are read. ``invalid`` are texts that name no image.
+    policy says how they are read. ``invalid`` are texts that name no image, ``dangling`` usages of a tag or digest that
+    is not there: a broken deployment, most likely.
     """
 
     source: str
@@ -125,6 +126,7 @@ class SourceAnswer:
     ignored: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
     remembered: int = 0
+    dangling: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

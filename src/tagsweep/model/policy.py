@@ -295,6 +295,10 @@ class RegistrySettings:
     client_key: str | None = None
     concurrency: int = 16
     aliases: tuple[str, ...] = ()
+    untag_by_moving: bool = False
+    """Remove one tag of many where the registry cannot: by moving it to a throw-away manifest and deleting that."""
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """The driver's own options, checked by the driver."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self, assert_never
+from typing import Final, Protocol, Self, assert_never
 
 from tagsweep.model.manifest import RawManifest
 from tagsweep.model.reference import Digest
@@ -58,11 +58,24 @@ class LoggedRequest:
     status: int = 0
 
 
+class VendorApi(Protocol):
+    """What a vendor serves beside the registry API, over the same storage. It is asked first."""
+
+    def attach(self, storage: Storage, *, base: str) -> None:
+        """Take the registry's storage, and the URL under which it answers."""
+        ...
+
+    def answer(self, request: WireRequest) -> Answer | None:
+        """Return the answer, or None where the request is not this API's. Called from many threads at once."""
+        ...
+
+
 class FakeRegistry:
     """A registry that speaks ``dialect`` at ``host`` (``127.0.0.1:<port>``) from the beginning of a ``with`` block on.
 
     ``on_request`` is called before each request is answered and may change the registry: that is how a test moves a
-    tag between two requests of a client. ``latency`` is added to every answer, in seconds.
+    tag between two requests of a client. ``latency`` is added to every answer, in seconds. ``apis`` are what a vendor
+    serves beside the registry API.
     """
 
     def __init__(
@@ -74,6 +87,7 @@ class FakeRegistry:
         latency: float = 0.0,
         on_request: Callable[[LoggedRequest], None] | None = None,
         tls: ssl.SSLContext | None = None,
+        apis: Sequence[VendorApi] = (),
     ) -> None:
         self.dialect = dialect
         self.on_request = on_request
@@ -81,6 +95,7 @@ class FakeRegistry:
         self.faults = Faults(rate_limit=rate_limit)
         self._access = access
         self._tls = tls
+        self._apis = tuple(apis)
         self._storage = Storage()
         self._log: list[LoggedRequest] = []
         self._log_lock = threading.Lock()
@@ -99,6 +114,8 @@ class FakeRegistry:
         self._reader = Reader(self._storage, self.dialect, base=base, blob_host=blob_host)
         self._writer = Writer(self._storage, self.dialect)
         self._gate = Gate(self._access, base=base)
+        for api in self._apis:
+            api.attach(self._storage, base=base)
         return self
 
     def __exit__(
@@ -244,6 +261,9 @@ class FakeRegistry:
         return answer
 
     def _perform(self, request: WireRequest) -> Answer:
+        for api in self._apis:
+            if (answered := api.answer(request)) is not None:
+                return answered
         route, query = parse_target(request.target)
         if not isinstance(route, Token | Nowhere) and (refused := self._gate.refuse(request, route)) is not None:
             return refused

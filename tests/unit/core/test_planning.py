@@ -397,3 +397,40 @@ def test_a_removed_and_a_referrer_listed_by_api_is_known_by_its_descriptor() -> 
     last = plan(registry, ["build"], inventory=inventory).steps[-1]
     assert isinstance(last, DeleteManifest)
     assert (last.digest, last.role, last.media_type, last.size) == (sbom, Role.REFERRER, media_type, 77)
+
+
+# --- registries of their own mind ---------------------------------------------------------------------------------
+LAST_TAG_TAKES = replace(UNTAGS, last_tag_takes_manifest=True)
+
+
+@pytest.mark.parametrize("capabilities", [BY_DIGEST, UNTAGS, LAST_TAG_TAKES])
+def test_a_locked_tag_stays_with_the_registrys_reason(capabilities: Capabilities) -> None:
+    """Hazard 36: a tag that the registry would refuse to remove stays, and keeps what only digests could remove."""
+    registry, digest = shared()
+    seen = registry.inventory()
+    locked = tuple(replace(tag, locked="an immutable tag") if tag.name == "latest" else tag for tag in seen.tags)
+    made = plan(registry, ["latest", "sha-12c9d60"], capabilities, inventory=replace(seen, tags=locked))
+    assert verdict(made, "latest") == (Verdict.KEEP, (CannotDelete(why="an immutable tag"),))
+    if capabilities is BY_DIGEST:
+        reasons = (SharesDigest(digest=digest, with_tags=("2025.8.1", "latest")),)
+        assert verdict(made, "sha-12c9d60") == (Verdict.KEEP, reasons)
+    else:
+        assert [step.key for step in made.steps] == [Untag(tag="sha-12c9d60", expects=digest).key]
+
+
+def test_the_last_tag_of_something_needed_stays_where_it_would_take_the_manifest_along() -> None:
+    """Where removing the last tag deletes the manifest, the only tag on a child of a kept index stays."""
+    registry = SimulatedRegistry()
+    child = registry.image("child", tags=("sha-amd64",))
+    registry.index("release", (child,), tags=("v1",))
+    made = plan(registry, ["sha-amd64"], LAST_TAG_TAKES)
+    assert verdict(made, "sha-amd64") == (Verdict.KEEP, (ReachedBy(digest=child, tags=("v1",)),))
+    assert made.steps == ()
+    assert len(plan(registry, ["sha-amd64"], UNTAGS).steps) == 1
+
+
+def test_one_of_several_tags_still_goes_alone_where_the_last_takes_the_manifest() -> None:
+    """Another tag that stays on the digest keeps the manifest there, so that one alone can go."""
+    registry, digest = shared()
+    made = plan(registry, ["sha-12c9d60"], LAST_TAG_TAKES)
+    assert made.steps == (Untag(tag="sha-12c9d60", expects=digest),)
