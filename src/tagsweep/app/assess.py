@@ -29,9 +29,9 @@ def collect_usage(
     reason; a source that is configured wrongly raises ConfigurationError before any is asked. The ledger learns what
     was said, whether or not the policy wants it remembered: it may want that later.
     """
-    configured = [(entry, _configured(entry, base, session)) for entry in sources]
+    asked = [(entry, configured(entry, base, session)) for entry in sources]
     reports = []
-    for entry, source in configured:
+    for entry, source in asked:
         session.progress.begin(f"asking {entry.name} what is in use", None)
         now = session.clock.now()
         report = _ask(entry, source, now)
@@ -41,7 +41,8 @@ def collect_usage(
     return tuple(reports)
 
 
-def _configured(entry: SourceSettings, base: str, session: Session) -> UsageSource:
+def configured(entry: SourceSettings, base: str, session: Session) -> UsageSource:
+    """Return the source that the policy describes, not yet asked; raise ConfigurationError for a wrong option."""
     cache = session.state.path / "sources" / quote(entry.name, safe="")
     context = SourceContext(base=base, clock=session.clock, progress=session.progress, cache=str(cache))
     return source_factory(entry.kind).configure(entry, context=context)

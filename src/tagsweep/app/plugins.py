@@ -21,9 +21,16 @@ _DRIVERS: Final = {
 _SOURCES: Final = {
     "command": "tagsweep.sources.command:CommandSource",
     "docker": "tagsweep.sources.docker.source:DockerSource",
+    "files": "tagsweep.sources.files:FilesSource",
+    "git": "tagsweep.sources.git:GitSource",
     "list": "tagsweep.sources.list:ListSource",
     "nomad": "tagsweep.sources.nomad.source:NomadSource",
 }
+
+
+def has_driver(name: str) -> bool:
+    """Tell whether there is a built-in driver called ``name``."""
+    return name in _DRIVERS
 
 
 def driver_factory(name: str) -> DriverFactory:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Hashable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from tagsweep.app.plugins import driver_factory
+from tagsweep.app.plugins import driver_factory, has_driver
 from tagsweep.http.pool import Pool
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import CountsRequests
@@ -52,10 +52,18 @@ class Session:
         registry = repository.registry
         if registry not in self._drivers:
             settings = self.settings(registry)
-            default = "ocilayout" if registry.startswith(LAYOUT_PREFIX) else "oci"
-            factory = driver_factory(settings.driver if settings.driver is not None else default)
+            factory = driver_factory(settings.driver if settings.driver is not None else self._detect(settings))
             self._drivers[registry] = factory.connect(settings, clock=self.clock, progress=self.progress)
         return self._drivers[registry]
+
+    def _detect(self, settings: RegistrySettings) -> str:
+        """Return the driver of a registry that the policy names none for."""
+        if settings.host.startswith(LAYOUT_PREFIX):
+            return "ocilayout"
+        from tagsweep.drivers.detect import OCI, detect  # noqa: PLC0415 (not where the policy says it)
+
+        found = detect(settings)
+        return found if has_driver(found) else OCI
 
     def work(
         self,
