@@ -13,7 +13,7 @@ ARGS ?=
 WORKERS ?= auto
 PYTEST := $(PYTHON_IN_VENV) -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo test test-all check format docs lock bench test-servers setup run-setup clean distclean
+.PHONY: help demo test test-all check format docs lock bench test-servers test-servers-all setup run-setup clean distclean
 
 help: ## show this list
 	@echo "make targets:"
@@ -25,7 +25,7 @@ demo: run-setup ## sweep a throw-away registry from start to end and tell what h
 test: setup test-servers ## run the tests, with the real registries that this machine can have
 	$(PYTEST) -m "not slow" $(ARGS)
 
-test-all: setup test-servers ## run every test, also the slow ones and the mutants
+test-all: setup test-servers-all ## run every test, also the slow ones and the mutants
 	$(PYTEST) $(ARGS)
 
 check: setup ## format, lint, types, import contracts, documentation
@@ -51,6 +51,9 @@ bench: setup ## run the benchmarks
 
 test-servers: ## fetch or build the real registries for the tests into .test-servers
 	@scripts/test_servers.sh
+
+test-servers-all: ## also those that take minutes to build: a Kubernetes API server
+	@scripts/test_servers.sh all
 
 setup: ## make .venv with everything for development
 	@scripts/setup.sh dev

@@ -1,9 +1,15 @@
 #!/bin/sh
-# Bring the real registries that the tests use into .test-servers/bin:
+# Bring the real servers that the tests use into .test-servers/bin:
 #
 #   docker-registry   distribution 2.8, Debian's package, unpacked here: nothing on the system changes, no root needed
 #   registry          distribution 3, built by the Go toolchain if there is one
 #   crane             go-containerregistry's `crane registry serve`, likewise
+#
+# and with the argument `all` also those that take long to build, which `make test` uses only where they are there:
+#
+#   etcd              Debian's package, likewise
+#   kube-apiserver    Kubernetes' API server, built by Go: about five minutes on two cores, 100 MB
+#   podman            with runc and busybox, installed by apt: only as root on Debian or Ubuntu, it needs files in /etc
 #
 # TAGSWEEP_TEST_SERVERS names a directory with ready binaries, which are then not fetched again. What this machine cannot
 # have is told and left out, and its tests are skipped; with CI=true what it should have and cannot get is an error.
@@ -13,6 +19,7 @@ root=$PWD/.test-servers
 bin=$root/bin
 crane=github.com/google/go-containerregistry/cmd/crane@v0.22.1
 distribution=github.com/distribution/distribution/v3/cmd/registry@v3.1.2
+kubernetes=34.2 # the minor and patch version: its modules are v1.34.2 and v0.34.2
 failures=0
 
 say() { echo "test-servers: $*" >&2; }
@@ -27,21 +34,21 @@ own_apt() {
     apt-get -qq -o "Dir::State::Lists=$root/apt/lists" -o "Dir::Cache=$root/apt/cache" -o APT::Sandbox::User= "$@" </dev/null
 }
 
-debian_registry() {
-    if [ -x "$bin/docker-registry" ] || command -v docker-registry >/dev/null || ready docker-registry; then return; fi
+debian_server() { # debian_server PACKAGE PROGRAM
+    if [ -x "$bin/$2" ] || command -v "$2" >/dev/null || ready "$2"; then return; fi
     if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
-        say "no docker-registry: this is no Debian or Ubuntu"
+        say "no $2: this is no Debian or Ubuntu"
         return
     fi
-    say "fetching Debian's docker-registry"
+    say "fetching Debian's $1"
     mkdir -p "$root/apt/lists/partial" "$root/apt/cache/archives/partial" "$bin"
-    if own_apt update && (cd "$root/apt" && own_apt download docker-registry) &&
-        dpkg-deb -x "$root"/apt/docker-registry_*.deb "$root/apt/unpacked" &&
-        install -m 755 "$root/apt/unpacked/usr/bin/docker-registry" "$bin/docker-registry"; then
+    if own_apt update && (cd "$root/apt" && own_apt download "$1") &&
+        dpkg-deb -x "$root"/apt/"$1"_*.deb "$root/apt/unpacked" &&
+        install -m 755 "$root/apt/unpacked/usr/bin/$2" "$bin/$2"; then
         rm -rf "$root/apt"
     else
         rm -rf "$root/apt"
-        failed "docker-registry could not be fetched (apt-get told why above)"
+        failed "$1 could not be fetched (apt-get told why above)"
     fi
 }
 
@@ -63,7 +70,60 @@ go_server() { # go_server NAME MODULE@VERSION
     fi
 }
 
-debian_registry
+# Kubernetes replaces its staging modules, which `go install MODULE@VERSION` refuses, so a module of our own requires it.
+kube_apiserver() {
+    stamp=$root/kube-apiserver-v1.$kubernetes
+    if ready kube-apiserver || { [ -x "$bin/kube-apiserver" ] && [ -e "$stamp" ]; }; then return; fi
+    if ! command -v go >/dev/null; then
+        say "no kube-apiserver: there is no Go toolchain to build it with"
+        return
+    fi
+    say "building kube-apiserver v1.$kubernetes (the first time takes about five minutes)"
+    mkdir -p "$bin"
+    if (build_kube_apiserver) </dev/null >"$root/kube-apiserver.log" 2>&1; then
+        rm -f "$root"/kube-apiserver-v* "$root/kube-apiserver.log"
+        : >"$stamp"
+    else
+        tail -n 5 "$root/kube-apiserver.log" >&2
+        failed "kube-apiserver could not be built; all that go said is in .test-servers/kube-apiserver.log"
+    fi
+}
+
+build_kube_apiserver() {
+    export GOFLAGS='' CGO_ENABLED=0 GOWORK=off
+    work=$root/kube-apiserver-module
+    rm -rf "$work" && mkdir -p "$work" && cd "$work" || return 1
+    printf 'module tagsweep.test/apiserver\n\ngo 1.24\n\nrequire k8s.io/kubernetes v1.%s\n' "$kubernetes" >go.mod
+    printf '//go:build tools\n\npackage tools\n\nimport _ "k8s.io/kubernetes/cmd/kube-apiserver"\n' >tools.go
+    source=$(go mod download -json "k8s.io/kubernetes@v1.$kubernetes" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p') &&
+        [ -n "$source" ] || return 1
+    for module in $(sed -n 's/^[[:space:]]*\(k8s\.io\/[a-z-]*\) v0\.0\.0\( .*\)*$/\1/p' "$source/go.mod"); do
+        echo "replace $module => $module v0.$kubernetes" >>go.mod
+    done
+    go mod tidy && go build -ldflags '-s -w' -o "$bin/kube-apiserver" k8s.io/kubernetes/cmd/kube-apiserver || return 1
+    cd "$root" && rm -rf "$work"
+}
+
+podman_on_the_system() {
+    if command -v podman >/dev/null && command -v runc >/dev/null && command -v busybox >/dev/null; then return; fi
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        say "no podman: it is installed only as root on Debian or Ubuntu (apt-get install podman runc busybox-static)"
+        return
+    fi
+    say "installing podman, runc and busybox-static"
+    export DEBIAN_FRONTEND=noninteractive
+    if ! apt-get -qq update </dev/null ||
+        ! apt-get -qq install -y --no-install-recommends podman runc busybox-static </dev/null >/dev/null; then
+        failed "podman could not be installed (apt-get told why above)"
+    fi
+}
+
+debian_server docker-registry docker-registry
 go_server crane "$crane"
 go_server registry "$distribution"
+if [ "${1:-}" = all ]; then
+    debian_server etcd-server etcd
+    kube_apiserver
+    podman_on_the_system
+fi
 if [ "$failures" -gt 0 ] && [ "${CI:-}" = true ]; then exit 1; fi

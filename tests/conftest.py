@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.real import kube, podman
 from tests.real.servers import Server, ServerKind, find, serve
 
-pytest.register_assert_rewrite("tagsweep.testing.driver_suite")
+pytest.register_assert_rewrite("tagsweep.testing.driver_suite", "tagsweep.testing.source_suite")
 
 
 def _real(kind: ServerKind) -> Iterator[Server]:
@@ -41,10 +42,26 @@ def crane_registry() -> Iterator[Server]:
     yield from _real(ServerKind.CRANE)
 
 
+@pytest.fixture(scope="session")
+def kube_cluster() -> Iterator[kube.Cluster]:
+    """A Kubernetes API server over etcd, one for the whole run: use namespaces of your own."""
+    if lacking := kube.missing():
+        reason = f"{', '.join(lacking)} not installed here; {kube.REMEDY}"
+        if os.environ.get("CI") == "true" and kube.OBTAINABLE:
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    with kube.serve_cluster() as cluster:
+        yield cluster
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which real servers were not there, so that a green run does not promise more than it held."""
     absent = [kind for kind in ServerKind if find(kind) is None]
-    if absent:
-        terminalreporter.section("real registries that were not tested")
+    if absent or kube.missing() or podman.missing():
+        terminalreporter.section("real servers that were not tested")
         for kind in absent:
             terminalreporter.write_line(f"{kind.value}: not installed here; {kind.remedy}")
+        for name in kube.missing():
+            terminalreporter.write_line(f"{name}: not installed here; {kube.REMEDY}")
+        if podman.missing():
+            terminalreporter.write_line(f"podman: {podman.missing()}")

@@ -152,12 +152,14 @@ def test_a_guard_refuses_the_whole_plan(place: Place, limit: str, word: str) -> 
 
 
 def test_evidence_that_is_missing_keeps_everything_and_stops_apply(place: Place) -> None:
-    """A hold list that cannot be read makes every build undecided; if it vanishes before apply, apply refuses (4)."""
+    """A hold list that cannot be read makes every build undecided and ends in 4, at the plan and again at apply."""
     evidence = "evidence: {require: [list/hold]}\nsources:\n  list/hold: {file: hold.txt}\n"
     with FakeRegistry(DISTRIBUTION_2_8) as registry:
         fill(registry, gateway())
         place.write(policy(f"{registry.host}/{GATEWAY}", evidence=evidence))
-        assert removed(place.make_plan("--json")) == set()
+        refused = place.make_plan("--json", expect=4)
+        assert removed(refused) == set()
+        assert [each["guard"] for each in refused.document["refusals"]] == ["evidence"]
         hold = place.directory / "hold.txt"
         hold.write_text("# nothing\n")
         place.make_plan()

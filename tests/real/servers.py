@@ -78,7 +78,7 @@ def serve(kind: ServerKind, *, delete: bool = True) -> Iterator[Server]:
         raise FileNotFoundError(kind.value)
     memory = Path("/dev/shm")  # noqa: S108 - a RAM disk keeps thousands of tiny files off the disk
     with tempfile.TemporaryDirectory(prefix="tagsweep-", dir=memory if memory.is_dir() else None) as name:
-        directory, host = Path(name), f"127.0.0.1:{_free_port()}"
+        directory, host = Path(name), f"127.0.0.1:{free_port()}"
         if kind is ServerKind.CRANE:
             server = Server(kind=kind, host=host, program=program)
             command = [program, "registry", "serve", "--address", host]
@@ -86,19 +86,21 @@ def serve(kind: ServerKind, *, delete: bool = True) -> Iterator[Server]:
             config = _configure(directory, host, delete=delete)
             server = Server(kind=kind, host=host, program=program, root=directory / "data", config=config)
             command = [program, "serve", str(config)]
-        with _running(command, server.host, directory / "log"):
+        log = directory / "log"
+        with running(command, log) as process:
+            _await(process, server.host, log)
             yield server
 
 
 @contextmanager
-def _running(command: list[str], host: str, log: Path) -> Iterator[None]:
+def running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the block ends; what it says goes to the file ``log``."""
     # GOGC=800: these short-lived servers spend a third of their time collecting garbage otherwise.
     environment = {**os.environ, "GOGC": "800", "OTEL_TRACES_EXPORTER": "none"}
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
     try:
-        _await(process, host, log)
-        yield
+        yield process
     finally:
         process.terminate()
         try:
@@ -124,7 +126,8 @@ def _await(process: subprocess.Popen[bytes], host: str, log: Path) -> None:
     raise RuntimeError(f"{process.args!r} does not answer on {host}: {log.read_text(errors='replace')[-2000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

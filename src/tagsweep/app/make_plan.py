@@ -21,7 +21,7 @@ from tagsweep.core.answers import answers
 from tagsweep.core.decide import DecisionSet, decide, recount
 from tagsweep.core.forecast import forecast
 from tagsweep.core.graph import Graph
-from tagsweep.core.guards import refusals
+from tagsweep.core.guards import missing_evidence, refusals
 from tagsweep.core.planning import plan_repository
 from tagsweep.core.protect import used_digests
 from tagsweep.core.storage import space
@@ -92,7 +92,10 @@ def make_plan(policy: Policy, *, session: Session, sizes: bool, only: Repository
     return Planned(
         plan=plan,
         inventories=inventories,
-        refusals=refusals(plan.repositories, policy, rules, inventories),
+        refusals=(
+            *missing_evidence(policy.evidence, planning.reports, now=now),
+            *refusals(plan.repositories, policy, rules, inventories),
+        ),
         dangling=_dangling(parts),
     )
 

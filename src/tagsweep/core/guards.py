@@ -16,10 +16,12 @@ from typing import Final, assert_never
 from tagsweep.core.classify import Classifier
 from tagsweep.core.derived import derived_from
 from tagsweep.core.keeps.times import believable_time
+from tagsweep.core.protect import evidence_gaps
 from tagsweep.core.rules import applies, evaluate_protection, protection_label
 from tagsweep.model.inventory import Inventory, TagState, TimeOrigin
 from tagsweep.model.plan import GuardRefusal, RepositoryPlan, RuleCount
 from tagsweep.model.policy import (
+    Evidence,
     KeepAll,
     KeepClause,
     KeepEvery,
@@ -32,6 +34,7 @@ from tagsweep.model.policy import (
     Protection,
     Rule,
 )
+from tagsweep.model.usage import UsageReport
 
 _CLUSTER: Final = 10
 """Fewer equal times than this happen by themselves, when one build pushes several tags."""
@@ -52,6 +55,23 @@ def refusals(
         *(refusal for part in plan_parts for refusal in _repository_limits(part, policy)),
         *_void_protections(policy, rule_counts, inventories),
         *_equal_times(plan_parts, policy, inventories),
+    )
+
+
+def missing_evidence(evidence: Evidence, reports: Sequence[UsageReport], *, now: datetime) -> tuple[GuardRefusal, ...]:
+    """Return a refusal for each way in which required evidence does not suffice.
+
+    Nothing would be removed anyway, because all that depends on it is undecided; whoever runs this unattended must
+    not take that for a clean registry.
+    """
+    return tuple(
+        GuardRefusal(
+            guard="evidence",
+            repository="",
+            message=f"{gap.source}: {gap.why}" if gap.source else gap.why,
+            remedy=f"make {gap.source or 'a source'} answer completely, then plan again",
+        )
+        for gap in evidence_gaps(evidence, reports, now=now)
     )
 
 

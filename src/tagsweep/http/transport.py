@@ -30,7 +30,13 @@ class CurlTransport:
     Handles (each with its own keep-alive connections) wait in a stack and are lent to one request at a time, so there
     are as many as there were requests at once, and they outlive the threads that used them. Times are in seconds:
     ``connect_timeout`` for name, TCP and TLS, ``stall_timeout`` without a byte, ``total_timeout`` for everything.
-    Proxies come from the environment as curl reads it; loopback hosts never go through one.
+    Proxies come from the environment as curl reads it; loopback hosts never go through one. With ``unix_socket`` every
+    connection goes to the socket at that path, whatever host the URL names. ``proxy`` is a URL that is used instead of
+    the environment's, empty for none.
+
+    ``only_ca`` are PEM bytes that are trusted instead of the system's certificates. ``certificate`` and ``key`` are a
+    client's in PEM bytes, where they are in no file. ``check_certificate`` is only ever False where a user says so in
+    words. ``connect_to`` is curl's ``HOST:PORT:ADDRESS:PORT``, for a server whose certificate names another host.
     """
 
     def __init__(
@@ -40,6 +46,13 @@ class CurlTransport:
         ca: str | None = None,
         client_certificate: str | None = None,
         client_key: str | None = None,
+        unix_socket: str | None = None,
+        only_ca: bytes | None = None,
+        certificate: bytes | None = None,
+        key: bytes | None = None,
+        check_certificate: bool = True,
+        proxy: str | None = None,
+        connect_to: str | None = None,
         connect_timeout: float = 15.0,
         stall_timeout: float = 60.0,
         total_timeout: float = 600.0,
@@ -51,8 +64,15 @@ class CurlTransport:
         self._place = place
         self._client_certificate = _readable(client_certificate, place, "client_certificate")
         self._client_key = _readable(client_key, place, "client_key")
+        self._unix_socket = unix_socket
         self._timeouts = (int(connect_timeout * 1000), max(1, int(stall_timeout)), int(total_timeout * 1000))
-        self._trust: Trust = find_trust(os.environ if environ is None else environ, ca=ca, place=place)
+        self._identity = (certificate, key)
+        self._check_certificate = check_certificate
+        self._proxy = proxy
+        self._connect_to = connect_to
+        self._trust = Trust(extra=only_ca)
+        if only_ca is None:
+            self._trust = find_trust(os.environ if environ is None else environ, ca=ca, place=place)
         self._trust_bytes = as_bytes(self._trust)
         self._idle: list[_Handle] = []
         self._closed = threading.Event()
@@ -105,8 +125,15 @@ class CurlTransport:
         easy.setopt(curl.LOW_SPEED_LIMIT, 1)
         easy.setopt(curl.LOW_SPEED_TIME, stall)
         easy.setopt(curl.TCP_KEEPALIVE, 1)
+        if self._unix_socket is not None:
+            easy.setopt(curl.UNIX_SOCKET_PATH, self._unix_socket)
+        if self._proxy is not None:
+            easy.setopt(curl.PROXY, self._proxy)
+            easy.setopt(curl.NOPROXY, "")
+        if self._connect_to is not None:
+            easy.setopt(curl.CONNECT_TO, [self._connect_to])
         self._set_trust(easy)
-        return _Handle(curl, easy)
+        return _Handle(curl, easy, own_proxy=self._proxy is not None)
 
     def _set_trust(self, easy: Any) -> None:
         curl = self._pycurl
@@ -119,6 +146,13 @@ class CurlTransport:
         if self._client_certificate is not None:
             easy.setopt(curl.SSLCERT, self._client_certificate)
             easy.setopt(curl.SSLKEY, self._client_key or self._client_certificate)
+        certificate, key = self._identity
+        if certificate is not None:
+            easy.setopt(curl.SSLCERT_BLOB, certificate)
+            easy.setopt(curl.SSLKEY_BLOB, key if key is not None else certificate)
+        if not self._check_certificate:
+            easy.setopt(curl.SSL_VERIFYPEER, 0)
+            easy.setopt(curl.SSL_VERIFYHOST, 0)
 
 
 # Python handles signals in the main thread between two instructions, and there is none while libcurl waits: Ctrl-C
@@ -157,9 +191,20 @@ def _readable(path: str | None, place: str, option: str) -> str | None:
 class _Handle:
     """An easy handle with the buffers of the request that it serves now."""
 
-    __slots__ = ("_body", "_curl", "_easy", "_head", "_head_room", "_method", "_no_proxy", "_on_wire", "_room")
+    __slots__ = (
+        "_body",
+        "_curl",
+        "_easy",
+        "_head",
+        "_head_room",
+        "_method",
+        "_no_proxy",
+        "_on_wire",
+        "_own_proxy",
+        "_room",
+    )
 
-    def __init__(self, curl: Any, easy: Any) -> None:
+    def __init__(self, curl: Any, easy: Any, *, own_proxy: bool = False) -> None:
         self._curl = curl
         self._easy = easy
         self._head: list[bytes] = []
@@ -169,6 +214,7 @@ class _Handle:
         self._on_wire = False
         self._method = "GET"
         self._no_proxy: bool | None = None
+        self._own_proxy = own_proxy
         easy.setopt(curl.HEADERFUNCTION, self._on_header)
         easy.setopt(curl.WRITEFUNCTION, self._on_body)
         easy.setopt(curl.PREREQFUNCTION, self._before_request)
@@ -216,6 +262,8 @@ class _Handle:
         if request.body is not None:
             lines.append("Expect:")
         easy.setopt(curl.HTTPHEADER, lines)
+        if self._own_proxy:
+            return
         slash = request.url.find("/", 8)
         loopback = url_is_loopback(request.url if slash < 0 else request.url[:slash])
         if loopback is not self._no_proxy:

@@ -83,11 +83,14 @@ def _read(path: Path, gaps: list[str]) -> str:
 def _files(base: Path, written: str, gaps: list[str]) -> Sequence[Path]:
     """Return the files that ``written`` means, sorted; a path without wildcards is one file, there or not."""
     literal = base / written
-    search, root = _Search(gaps=gaps), Path(literal.anchor)
+    search, pattern, root = _Search(gaps=gaps), Path(written), base
+    if pattern.is_absolute():
+        root = Path(pattern.anchor)
+        pattern = pattern.relative_to(root)
     try:
         if _MAGIC.search(written) is None or literal.exists():
             return (literal,)
-        found = sorted(set(search.below(root, literal.parts[len(root.parts) :])))
+        found = sorted(set(search.below(root, pattern.parts)))
     except OSError as error:
         gaps.append(f"{written} cannot be looked for: {error.filename}: {error.strerror or error}")
         return ()

@@ -98,6 +98,12 @@ class SourceSuite:
         assert report.taken_at == NOW
         assert {usage.source for usage in report.usages} == {source.name}
 
+    def test_asking_again_gives_the_same_answer(self, environment: SourceEnvironment) -> None:
+        """A source can be asked more than once, as apply does it, and what has not changed is told in the same way."""
+        environment.plant(planted(3))
+        source = environment.source()
+        assert source.collect(NOW) == source.collect(NOW)
+
     def test_what_cannot_be_read_is_a_gap(self, environment: SourceEnvironment) -> None:
         """A place that cannot be read gives partial coverage with a reason, never an empty complete answer."""
         environment.plant(planted(3))

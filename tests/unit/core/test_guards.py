@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tagsweep.core.guards import refusals
+from tagsweep.core.guards import missing_evidence, refusals
 from tagsweep.core.planning import plan_repository
 from tagsweep.core.rules import protection_label
 from tagsweep.model.inventory import Inventory, TimeOrigin
@@ -27,6 +27,7 @@ from tagsweep.model.policy import (
     Protection,
     Rule,
 )
+from tagsweep.model.usage import Coverage, UsageReport
 from tests.properties.simulated_registry import UNTAGS, SimulatedRegistry, decisions_of, derived_names, digest_of
 
 MIGRATED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -206,3 +207,22 @@ def test_equal_times_do_not_matter_where_nothing_is_removed() -> None:
     """An empty plan is not refused."""
     inventory, made = repository(12, 0)
     assert refusals((made,), policy(rules=[rule(KeepNewest(count=3))]), (), (timed(inventory, 12),)) == ()
+
+
+# --- evidence -----------------------------------------------------------------------------------------------------
+def test_evidence_that_does_not_suffice_refuses_the_plan_with_its_remedy() -> None:
+    """Each gap of a required source is a refusal of its own; a source that nobody requires refuses nothing."""
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    partial = Coverage(gaps=("pods is forbidden", "secrets is forbidden"))
+    reports = [
+        UsageReport(source="kubernetes/prod", taken_at=now, coverage=partial),
+        UsageReport(source="git/deploy", taken_at=now, coverage=partial),
+        UsageReport(source="list/hold", taken_at=now - timedelta(days=1)),
+    ]
+    required = Evidence(require=("kubernetes/prod", "list/hold"))
+    found = missing_evidence(required, reports, now=now)
+    assert [each.message.partition(":")[0] for each in found] == ["kubernetes/prod", "kubernetes/prod", "list/hold"]
+    assert {each.guard for each in found} == {"evidence"}
+    assert all("answer completely" in each.remedy for each in found)
+    assert missing_evidence(Evidence(waived=True), reports, now=now) == ()
+    assert missing_evidence(Evidence(require=("git/other",)), reports, now=now)[0].message.startswith("git/other")

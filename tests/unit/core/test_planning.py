@@ -434,3 +434,31 @@ def test_one_of_several_tags_still_goes_alone_where_the_last_takes_the_manifest(
     registry, digest = shared()
     made = plan(registry, ["sha-12c9d60"], LAST_TAG_TAKES)
     assert made.steps == (Untag(tag="sha-12c9d60", expects=digest),)
+
+
+TAKES_CHILDREN = replace(UNTAGS, delete_takes_children=True)
+
+
+def test_an_index_stays_untagged_where_its_deletion_would_take_along_what_stays() -> None:
+    """Law 4: a platform that only a kept signature needs is not deleted with its index; the plan says what stays."""
+    registry = SimulatedRegistry()
+    child, other = registry.image("child"), registry.image("other")
+    index = registry.index("index", (child, other), tags=("build",))
+    registry.image("signature", tags=("signature",), subject=child)
+    made = plan(registry, ["build"], TAKES_CHILDREN)
+    assert made.steps == (Untag(tag="build", expects=index),)
+    assert made.notes == ("2 untagged manifests are not deleted: the registry would take along what stays below them",)
+    assert set(deleted(plan(registry, ["build"], UNTAGS))) == {index, other}
+
+
+@pytest.mark.parametrize("held_by", ["tag", "index"])
+def test_an_index_goes_where_what_it_shares_is_held_by_something_that_stays(held_by: str) -> None:
+    """A platform that a staying tag or index holds is left by such a registry, so that the index can go."""
+    registry = SimulatedRegistry()
+    child, other = registry.image("child", tags=("v1",) if held_by == "tag" else ()), registry.image("other")
+    index = registry.index("index", (child, other), tags=("build",))
+    if held_by == "index":
+        registry.index("release", (child,), tags=("v1",))
+    made = plan(registry, ["build"], TAKES_CHILDREN)
+    assert deleted(made) == [index, other]
+    assert made.notes == ()

@@ -194,3 +194,60 @@ def test_a_private_ca_is_added_to_the_systems(tmp_path: Path) -> None:
     bundle.write_bytes(b"system")
     assert as_bytes(Trust(bundle=str(bundle), extra=b"own")) == b"own\nsystem"
     assert as_bytes(Trust(bundle=str(bundle))) is None
+
+
+@needs_openssl
+def test_only_the_given_ca_is_trusted_where_it_takes_the_systems_place(certificates: Certificates) -> None:
+    """PEM bytes of a CA are enough to reach its servers, and those of another one are not."""
+    with serve(lambda _: Reply(), tls=_context(certificates.server)) as server:
+        assert _status(CurlTransport(place="r", only_ca=certificates.ca.read_bytes()), server.url) == 200
+        with pytest.raises(Unreachable, match="not trusted"):
+            _status(CurlTransport(place="r", only_ca=certificates.self_signed.read_bytes()), server.url)
+
+
+@needs_openssl
+def test_a_client_certificate_in_memory_is_shown(certificates: Certificates) -> None:
+    """Certificate and key as bytes, in one text or in two, are as good as files."""
+    both = certificates.client.read_bytes()
+    certificate, mark, key = both.partition(b"-----BEGIN PRIVATE KEY-----")
+    ca = certificates.ca.read_bytes()
+    with serve(lambda _: Reply(), tls=_context(certificates.server, certificates.ca)) as server:
+        assert _status(CurlTransport(place="r", only_ca=ca, certificate=both), server.url) == 200
+        transport = CurlTransport(place="r", only_ca=ca, certificate=certificate, key=mark + key)
+        assert _status(transport, server.url) == 200
+
+
+@needs_openssl
+def test_a_certificate_is_left_unchecked_only_where_that_is_said(certificates: Certificates) -> None:
+    """Without the check an unknown CA and another name both pass."""
+    with serve(lambda _: Reply(), tls=_context(certificates.self_signed)) as server:
+        url = server.url.replace("127.0.0.1", "localhost")
+        assert _status(CurlTransport(place="r", check_certificate=False), url) == 200
+
+
+@needs_openssl
+def test_a_certificate_for_another_name_is_reached_by_that_name(certificates: Certificates) -> None:
+    """With connect_to the certificate's name is checked, and the connection goes to the address."""
+    with serve(lambda _: Reply(), tls=_context(certificates.self_signed)) as server:
+        port = server.url.rpartition(":")[2]
+        transport = CurlTransport(
+            place="r", only_ca=certificates.self_signed.read_bytes(), connect_to=f"localhost:{port}:127.0.0.1:{port}"
+        )
+        with pytest.raises(Unreachable, match="not trusted"):
+            _status(transport, f"https://localhost:{port}/")
+        transport = CurlTransport(place="r", ca=str(certificates.ca), connect_to=f"kube.invalid:1:127.0.0.1:{port}")
+        with pytest.raises(Unreachable, match="not trusted"):
+            _status(transport, "https://kube.invalid:1/")
+    with serve(lambda _: Reply(), tls=_context(certificates.server)) as server:
+        port = server.url.rpartition(":")[2]
+        target = f"localhost:1:127.0.0.1:{port}"
+        transport = CurlTransport(place="r", only_ca=certificates.ca.read_bytes(), connect_to=target)
+        assert _status(transport, "https://localhost:1/") == 200
+
+
+def test_a_proxy_of_its_own_is_used_for_every_host() -> None:
+    """A proxy that is given explicitly is asked even for this machine; an empty one takes the environment's away."""
+    with serve(lambda _: Reply(status=203)) as proxy, serve(lambda _: Reply()) as server:
+        assert _status(CurlTransport(place="r", proxy=proxy.url), server.url) == 203
+        assert _status(CurlTransport(place="r", proxy=proxy.url), "http://registry.invalid/") == 203
+        assert _status(CurlTransport(place="r", proxy=""), server.url) == 200

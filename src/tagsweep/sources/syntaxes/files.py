@@ -70,9 +70,11 @@ class Syntax:
 
     ``claims`` tells, from path and text, whether the file is of this syntax, cheaply and rather too often than too
     seldom. ``extract`` yields the findings, raises nothing whatever the text is, and yields nothing only where there
-    is nothing: what it cannot parse it raises NotParsed for, and the file is then read as plain text.
+    is nothing: what it cannot parse it raises NotParsed for, and the file is then read as plain text. Of a file that it
+    claims and ``alone`` is true of, it knows more than any other: what is open to those, it has filled in.
     """
 
     name: str
     claims: Callable[[File], bool]
     extract: Callable[[File], Iterable[Finding]]
+    alone: Callable[[File], bool] = lambda _: False

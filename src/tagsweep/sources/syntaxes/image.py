@@ -11,6 +11,7 @@ from tagsweep.sources.syntaxes.findings import Finding, Found, NoReference, Open
 from tagsweep.sources.syntaxes.template import Hole, Reading, Variables, nothing_known, readings
 
 _TRANSPORTS: Final = ("docker-pullable://", "docker://", "oci://", "registry://", "docker-image://", "image://")
+_LONGEST: Final = 4096  # a registry takes a name of 255 and a tag of 128; the rest is room for expressions
 _PLACEHOLDER_TAG: Final = re.compile(r"v?[Xx]+([._-][Xx]+)*|\.{3}|…", re.ASCII)
 _BARE_DIGEST: Final = re.compile(r"sha(?:256|384|512):[0-9a-f]+", re.ASCII)
 
@@ -32,6 +33,9 @@ def read_image(
     text = text.strip().strip("\"'").strip()
     if not text:
         return ()
+    if len(text) > _LONGEST:
+        why = "it is longer than any name"
+        return () if prose else (NoReference(text=f"{text[:60]}…", why=why, line=line, at=at),)
     for transport in _TRANSPORTS:
         text = text.removeprefix(transport)
     found: dict[Finding, None] = {}

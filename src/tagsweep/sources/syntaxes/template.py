@@ -77,7 +77,15 @@ def readings(text: str, variables: Variables = nothing_known) -> tuple[Reading, 
 
     Where there are very many, whatever varies becomes a hole, which means more and never less.
     """
-    return tuple(dict.fromkeys(_joined(reading) for reading in _read(text, variables, _DEEPEST)))
+    return tuple(dict.fromkeys(_joined(reading) for reading in _read(text, _Known(variables), _DEEPEST)))
+
+
+class _Known:
+    """The variables, and what was read already: values that mean each other are read once for each depth."""
+
+    def __init__(self, variables: Variables) -> None:
+        self.value = variables
+        self.read: dict[tuple[str, int], list[Reading]] = {}
 
 
 def _joined(reading: Reading) -> Reading:
@@ -91,9 +99,16 @@ def _joined(reading: Reading) -> Reading:
     return tuple(pieces)
 
 
-def _read(text: str, variables: Variables, depth: int) -> list[Reading]:
+def _read(text: str, variables: _Known, depth: int) -> list[Reading]:
     if depth == 0:
         return [(Hole(text),)]
+    read = variables.read.get((text, depth))
+    if read is None:
+        read = variables.read[text, depth] = _parts(text, variables, depth)
+    return read
+
+
+def _parts(text: str, variables: _Known, depth: int) -> list[Reading]:
     parts: list[list[Reading]] = []
     at = 0
     while at < len(text):
@@ -115,7 +130,7 @@ def _read(text: str, variables: Variables, depth: int) -> list[Reading]:
     return [tuple(piece for reading in chosen for piece in reading) for chosen in product(*parts)]
 
 
-def _part(text: str, at: int, variables: Variables, depth: int) -> tuple[int, list[Reading]]:
+def _part(text: str, at: int, variables: _Known, depth: int) -> tuple[int, list[Reading]]:
     """Return the end of what begins at ``at``, and its readings; a character that means nothing is literal."""
     for opening, closing in _PAIRS:
         if text.startswith(opening, at):
@@ -131,7 +146,7 @@ def _part(text: str, at: int, variables: Variables, depth: int) -> tuple[int, li
     return _marked(text, at, variables, depth)
 
 
-def _marked(text: str, at: int, variables: Variables, depth: int) -> tuple[int, list[Reading]]:
+def _marked(text: str, at: int, variables: _Known, depth: int) -> tuple[int, list[Reading]]:
     """Return end and readings of what one character begins and ends: a command, a variable, a placeholder."""
     if text[at] == "`":
         end = text.find("`", at + 1)
@@ -148,7 +163,7 @@ def _marked(text: str, at: int, variables: Variables, depth: int) -> tuple[int, 
     return at + 1, [(text[at],)]
 
 
-def _dollar(text: str, at: int, variables: Variables, depth: int) -> tuple[int, list[Reading]]:
+def _dollar(text: str, at: int, variables: _Known, depth: int) -> tuple[int, list[Reading]]:
     after = text[at + 1 : at + 2]
     if after == "$":  # an escape in Compose, the shell's own dollar in a Makefile: the same variable either way
         return _dollar(text, at + 1, variables, depth)
@@ -167,12 +182,12 @@ def _dollar(text: str, at: int, variables: Variables, depth: int) -> tuple[int, 
     return at + 1, [("$",)]
 
 
-def _braced(whole: str, inner: str, variables: Variables, depth: int) -> list[Reading]:
+def _braced(whole: str, inner: str, variables: _Known, depth: int) -> list[Reading]:
     found = _OPERATOR.fullmatch(inner)
     if found is None:
         return _value(whole, inner.strip(), variables, depth)
     name, operator, word = found.groups()
-    value = variables(name)
+    value = variables.value(name)
     if operator.endswith("+"):
         return _distinct([(), *_read(word, variables, depth - 1)])
     if operator.endswith("?"):
@@ -186,8 +201,8 @@ def _braced(whole: str, inner: str, variables: Variables, depth: int) -> list[Re
     return _distinct([*set_ones, *default, *([] if value.settled else [(Hole(whole),)])])
 
 
-def _value(whole: str, name: str, variables: Variables, depth: int) -> list[Reading]:
-    value = variables(name)
+def _value(whole: str, name: str, variables: _Known, depth: int) -> list[Reading]:
+    value = variables.value(name)
     if value is None or not value.texts:
         return [(Hole(whole),)]
     found = [reading for text in value.texts for reading in _read(text, variables, depth - 1)]

@@ -9,10 +9,14 @@ from typing import Any, Final, TypeAlias
 import yaml
 
 from tagsweep.sources.syntaxes.files import NotParsed
+from tagsweep.sources.syntaxes.recent import Recent
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+_BLOCKS: Final = frozenset({"|", ">"})
 _DEEPEST: Final = 100
+_HELD: Final = 2 * 1024 * 1024  # the nodes take some ten times as much as their text
+_OVERHEAD: Final = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +27,12 @@ class Scalar:
     line: int
     plain: bool = True
     tag: str = ""
+    block: bool = False
+
+    @property
+    def first_line(self) -> int:
+        """The line on which the text itself begins: that of a block (``|``, ``>``) is below its mark."""
+        return self.line + 1 if self.block else self.line
 
     @property
     def is_null(self) -> bool:
@@ -73,20 +83,25 @@ Node: TypeAlias = Scalar | Items | Pairs
 
 
 def documents(text: str) -> tuple[Node, ...]:
-    """Return the documents of ``text`` (also JSON), or raise NotParsed. Aliases are shared nodes, so no bomb grows."""
+    """Return the documents of ``text`` (also JSON), or raise NotParsed. Aliases are shared nodes, so no bomb grows.
+
+    Several syntaxes ask for the same text one after the other: the last few answers are remembered, and shared.
+    """
+    found = _parsed.of(text, lambda: _parse(text))
+    if isinstance(found, str):
+        raise NotParsed(found)
+    return found
+
+
+def _parse(text: str) -> tuple[Node, ...] | str:
+    """Return the documents, or why there are none."""
     try:
-        loader = _LOADER(text)
-        try:
-            found = []
-            while loader.check_node():
-                node = loader.get_node()
-                if node is not None:
-                    found.append(_convert(node, {}, _DEEPEST))
-            return tuple(found)
-        finally:
-            loader.dispose()
+        return tuple(_Builder(text).documents())
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
-        raise NotParsed(_why(error)) from error
+        return _why(error)
+
+
+_parsed: Final[Recent[str, tuple[Node, ...] | str]] = Recent(_HELD, lambda text, _: len(text) + _OVERHEAD)
 
 
 def _why(error: BaseException) -> str:
@@ -95,44 +110,78 @@ def _why(error: BaseException) -> str:
     return f"line {mark.line + 1}: {problem}" if mark is not None else str(problem)
 
 
-def _convert(node: Any, seen: dict[int, Node], depth: int) -> Node:
-    if depth == 0:
-        raise ValueError("nested too deep")
-    if id(node) in seen:
-        return seen[id(node)]
-    line = node.start_mark.line + 1
-    result: Node
-    if isinstance(node, yaml.ScalarNode):
-        result = Scalar(node.value, line, not node.style, node.tag)  # libyaml says "" for plain, PyYAML None
-    elif isinstance(node, yaml.SequenceNode):
-        seen[id(node)] = Items((), line)  # what refers to itself ends here
-        result = Items(tuple(_convert(entry, seen, depth - 1) for entry in node.value), line)
-    else:
-        seen[id(node)] = Pairs({}, line)
-        result = _mapping(node, line, seen, depth)
-    seen[id(node)] = result
-    return result
+class _Builder:
+    """Nodes from the events of libyaml. Its own composer takes four times as long, and calls itself without a bound:
+    a text that nests very deep would crash the process.
+    """
 
+    def __init__(self, text: str) -> None:
+        self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+        self._anchors: dict[str, Node] = {}
 
-def _mapping(node: Any, line: int, seen: dict[int, Node], depth: int) -> Pairs:
-    merged: dict[str, Node] = {}
-    merged_lines: dict[str, int] = {}
-    own: dict[str, Node] = {}
-    lines: dict[str, int] = {}
-    for key, value in node.value:
-        converted = _convert(value, seen, depth - 1)
-        if not isinstance(key, yaml.ScalarNode):
-            continue
-        if key.value == "<<" and not key.style:
-            for base in converted.entries if isinstance(converted, Items) else (converted,):
-                if isinstance(base, Pairs):
-                    for name, entry in base.entries.items():
-                        merged.setdefault(name, entry)
-                        merged_lines.setdefault(name, base.key_lines.get(name, base.line))
-        else:
-            own[key.value] = converted
-            lines[key.value] = key.start_mark.line + 1
-    return Pairs({**merged, **own}, line, {**merged_lines, **lines})
+    def documents(self) -> Iterator[Node]:
+        """Yield the root of each document."""
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                self._anchors = {}
+                root = self._node(next(self._events), _DEEPEST)
+                if root is not None:
+                    yield root
+
+    def _node(self, event: Any, depth: int) -> Node | None:
+        """Return the node that begins with ``event``; None at the end of a list or mapping."""
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            # libyaml says "" for plain, PyYAML None
+            style = event.style
+            node: Node = Scalar(event.value, event.start_mark.line + 1, not style, event.tag or "", style in _BLOCKS)
+            if event.anchor is not None:
+                self._anchors[event.anchor] = node
+            return node
+        if kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+            return None
+        if kind is yaml.AliasEvent:
+            if event.anchor not in self._anchors:
+                raise yaml.composer.ComposerError(None, None, "found undefined alias", event.start_mark)
+            return self._anchors[event.anchor]
+        if depth == 0:
+            raise ValueError("nested too deep")
+        line = event.start_mark.line + 1
+        listed = kind is yaml.SequenceStartEvent
+        if event.anchor is not None:
+            self._anchors[event.anchor] = Items((), line) if listed else Pairs({}, line)  # what is within itself ends
+        made: Node = self._items(line, depth - 1) if listed else self._pairs(line, depth - 1)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = made
+        return made
+
+    def _items(self, line: int, depth: int) -> Items:
+        entries: list[Node] = []
+        while (entry := self._node(next(self._events), depth)) is not None:
+            entries.append(entry)
+        return Items(tuple(entries), line)
+
+    def _pairs(self, line: int, depth: int) -> Pairs:
+        merged: dict[str, Node] = {}
+        merged_lines: dict[str, int] = {}
+        own: dict[str, Node] = {}
+        lines: dict[str, int] = {}
+        while (key := self._node(next(self._events), depth)) is not None:
+            value = self._node(next(self._events), depth)
+            if value is None or not isinstance(key, Scalar):
+                continue
+            if key.value == "<<" and key.plain:
+                for base in value.entries if isinstance(value, Items) else (value,):
+                    if isinstance(base, Pairs):
+                        for name, entry in base.entries.items():
+                            merged.setdefault(name, entry)
+                            merged_lines.setdefault(name, base.key_lines.get(name, base.line))
+            else:
+                own[key.value] = value
+                lines[key.value] = key.line
+        if merged:
+            return Pairs({**merged, **own}, line, {**merged_lines, **lines})
+        return Pairs(own, line, lines)
 
 
 def walk(node: Node) -> Iterator[Node]:

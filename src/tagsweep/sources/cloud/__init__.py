@@ -1,0 +1,1 @@
+"""What the clouds that run containers have in common, and how each of their services is read."""
