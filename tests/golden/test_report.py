@@ -19,7 +19,7 @@ from tests.unit.report.test_terminal import PAGES
 
 GOLDENS = Path(__file__).parent / "report"
 
-SMALL = ("refusal", "error", "explanation", "verification", "restore", "history", "doctor")
+SMALL = ("refusal", "error", "explanation", "verification", "restore", "history", "doctor", "usage", "watch")
 """The documents that are short enough to read as a file."""
 
 

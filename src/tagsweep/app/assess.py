@@ -21,21 +21,23 @@ if TYPE_CHECKING:
 
 
 def collect_usage(
-    sources: Iterable[SourceSettings], evidence: Evidence, *, base: str, session: Session
+    sources: Iterable[SourceSettings], evidence: Evidence, *, base: str, session: Session, now: datetime | None = None
 ) -> tuple[UsageReport, ...]:
     """Return one report for each source, in the policy's order, with what it said before as far as that is to count.
 
     A source that fails is a report with a gap, so that what depends on it stays undecided with the error as the
     reason; a source that is configured wrongly raises ConfigurationError before any is asked. The ledger learns what
     was said, whether or not the policy wants it remembered: it may want that later.
+
+    ``now`` is the one clock of a plan, from which the answers then are; without it each has the time of its asking.
     """
     asked = [(entry, configured(entry, base, session)) for entry in sources]
     reports = []
     for entry, source in asked:
         session.progress.begin(f"asking {entry.name} what is in use", None)
-        now = session.clock.now()
-        report = _ask(entry, source, now)
-        session.ledger.remember_usages(report.source, report.usages, now)
+        at = session.clock.now() if now is None else now
+        report = _ask(entry, source, at)
+        session.ledger.remember_usages(report.source, report.usages, at)
         remember = evidence.remember if entry.remember is None else entry.remember
         reports.append(_with_remembered(report, remember, session))
     return tuple(reports)

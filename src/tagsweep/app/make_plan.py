@@ -109,7 +109,7 @@ class _Planning:
         self.now = session.clock.now()
         self.needs = needs_of(policy, sizes=sizes)
         base = str(Path(policy.path).parent)
-        self.reports = collect_usage(policy.sources, policy.evidence, base=base, session=session)
+        self.reports = collect_usage(policy.sources, policy.evidence, base=base, session=session, now=self.now)
 
     def plan_one(self, repository: Repository) -> _Part:
         """Return one repository's share."""

@@ -23,12 +23,14 @@ BUG: Final = 70
 
 _COMMANDS: Final = {
     "inventory": "Show what is in the repositories: tags, classes, times.",
+    "usage": "Show what is in use, where, and who says so.",
     "plan": "Decide what may go and write it down. Changes nothing.",
     "explain": "Say what happens to one tag, with every reason.",
     "apply": "Carry out a plan: delete exactly that, verify, record.",
     "verify": "Check that all that was to stay works, and the rest is gone.",
     "restore": "Put back what a run removed.",
     "history": "List the runs, or show one.",
+    "watch": "Ask again and again what is in use, and remember it.",
     "doctor": "Show what a registry and your credentials allow.",
     "demo": "Do the whole way on a throw-away registry.",
 }

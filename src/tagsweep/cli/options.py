@@ -73,13 +73,18 @@ def open_state(state: Path | None) -> StateDirectory:
 
 
 @contextmanager
-def open_session(state: Path | None, settings: Iterable[RegistrySettings] = ()) -> Iterator[Session]:
-    """Give the session of one command: state, the real clock, progress on standard error; all is closed at the end."""
+def open_session(
+    state: Path | None, settings: Iterable[RegistrySettings] = (), *, plain: bool = False
+) -> Iterator[Session]:
+    """Give the session of one command: state, the real clock, progress on standard error; all is closed at the end.
+
+    ``plain`` is for output that goes on and on, which a line that is rewritten would disturb.
+    """
     from tagsweep.app.session import Session  # noqa: PLC0415 (not for --help)
     from tagsweep.cli.progress import make_progress  # noqa: PLC0415 (not for --help)
     from tagsweep.http.clock import SystemClock  # noqa: PLC0415 (not for --help)
 
-    progress = make_progress()
+    progress = make_progress(plain=plain)
     try:
         with Session(state=open_state(state), clock=SystemClock(), progress=progress, settings=settings) as session:
             yield session

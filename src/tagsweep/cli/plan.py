@@ -50,8 +50,6 @@ def command(
         # Shown as it was typed, so that the commands at the end can be copied.
         shown = replace(planned.plan, policy_path=str(config))
         click.echo(terminal_plan.plan(shown, path=path, screen=screen()))
-        for usage in planned.dangling:
-            click.echo(f"broken reference: {usage.where} names {usage.reference}, which does not exist")
         if planned.refusals:
             click.echo(terminal_plan.refused(planned.refusals, screen=screen()), err=True)
     if planned.refusals:

@@ -15,9 +15,9 @@ _TELL_AFTER: Final = 2.0
 """Shorter tasks are not worth a line in a log."""
 
 
-def make_progress() -> LiveProgress | LogProgress:
-    """Return what suits standard error: a live line on a terminal, log lines elsewhere."""
-    return LiveProgress(sys.stderr) if sys.stderr.isatty() else LogProgress(sys.stderr)
+def make_progress(*, plain: bool = False) -> LiveProgress | LogProgress:
+    """Return what suits standard error: a live line on a terminal, log lines elsewhere and where ``plain`` says so."""
+    return LiveProgress(sys.stderr) if sys.stderr.isatty() and not plain else LogProgress(sys.stderr)
 
 
 def words(task: str, done: int, total: int | None, seconds: float) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from tagsweep.config.schedule import CRON_PATTERN, SCHEDULES
+from tagsweep.config.sources import READINGS
 from tagsweep.config.units import PERCENT_PATTERN
 from tagsweep.config.wire import KEEP_CLAUSES, PolicyWire
 
@@ -59,8 +60,40 @@ def _say_what_types_cannot(definitions: dict[str, Any]) -> None:
     schedule = definitions["Policy"]["properties"]["schedule"]
     schedule.pop("type", None)
     schedule["anyOf"] = [{"enum": list(SCHEDULES)}, {"type": "string", "pattern": CRON_PATTERN}]
+    properties = definitions["Policy"]["properties"]
+    properties["sources"]["additionalProperties"] = {"anyOf": [_source(definitions["Evidence"]), {"type": "null"}]}
     definitions["Evidence"]["required"] = ["require"]
     definitions["Evidence"]["properties"]["require"]["minItems"] = 1
+
+
+def _source(evidence: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of one source: what every kind has. The options of its kind only the source itself knows."""
+    reading = {"enum": list(READINGS)}
+    path = {"type": "string", "minLength": 1}
+    rule = {
+        "type": "object",
+        "properties": {
+            "path": {
+                "description": "Globs over the places within the source; without it the rule is for all of them.",
+                "anyOf": [path, {"type": "array", "items": path}],
+            },
+            "read": {"description": "protect: whatever fits stays. ignore: shown, not counted.", **reading},
+        },
+        "required": ["read"],
+        "additionalProperties": False,
+    }
+    memory = {key: value for key, value in evidence["properties"]["remember"].items() if key != "default"}
+    return {
+        "type": "object",
+        "properties": {
+            "kind": {"description": "The kind of source, where its name does not begin with it.", "type": "string"},
+            "remember": {**memory, "description": "For how long what this source no longer reports counts as in use."},
+            "unresolved": {
+                "description": "How references with open parts, such as web:${TAG}, are read.",
+                "anyOf": [reading, {"type": "array", "items": rule}],
+            },
+        },
+    }
 
 
 def _tidied(schema: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tagsweep.core.aliases import canonical_repository
@@ -11,7 +11,7 @@ from tagsweep.core.open_references import Standing, could_be_in, standing
 from tagsweep.model.plan import SourceAnswer
 from tagsweep.model.policy import SourceSettings
 from tagsweep.model.reference import Repository
-from tagsweep.model.usage import Usage, UsageReport
+from tagsweep.model.usage import Unresolved, Usage, UsageReport
 
 
 def answers(
@@ -28,7 +28,14 @@ def answers(
     """
     ours = {canonical_repository(repository, aliases) for repository in repositories}
     settings = {source.name: source for source in sources}
-    found = (_answer(report, settings.get(report.source), ours, aliases) for report in reports)
+
+    def has(repository: Repository) -> bool:
+        return canonical_repository(repository, aliases) in ours
+
+    def could_have(entry: Unresolved) -> bool:
+        return any(could_be_in(entry, repository, aliases) for repository in ours)
+
+    found = (answer_of(report, settings.get(report.source), has=has, could_have=could_have) for report in reports)
     return tuple(replace(answer, dangling=_dangling(answer.source, dangling)) for answer in found)
 
 
@@ -36,14 +43,19 @@ def _dangling(source: str, usages: Sequence[Usage]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{usage.where}  {usage.reference}" for usage in usages if usage.source == source))
 
 
-def _answer(
-    report: UsageReport, settings: SourceSettings | None, ours: set[Repository], aliases: Mapping[str, str]
+def answer_of(
+    report: UsageReport,
+    settings: SourceSettings | None,
+    *,
+    has: Callable[[Repository], bool],
+    could_have: Callable[[Unresolved], bool],
 ) -> SourceAnswer:
-    relevant = [usage for usage in report.usages if canonical_repository(usage.reference.repository, aliases) in ours]
+    """Return one report summed up; ``has`` and ``could_have`` say which repositories and open references concern."""
+    relevant = [usage for usage in report.usages if has(usage.reference.repository)]
     rules = settings.unresolved if settings is not None else ()
     open_ones: defaultdict[Standing, list[str]] = defaultdict(list)
     for entry in report.unresolved:
-        if any(could_be_in(entry, repository, aliases) for repository in ours):
+        if could_have(entry):
             open_ones[standing(entry, rules)].append(f"{entry.where}  {entry.text}")
     return SourceAnswer(
         source=report.source,

@@ -56,15 +56,16 @@ def plan_repository(
     draft.settle()
     final = tuple(draft.final)
     victims = draft.victims()
+    spared = draft.spared(victims) if capabilities.delete_takes_children else frozenset[Digest]()
     return RepositoryPlan(
         repository=inventory.repository,
         driver=driver,
         capabilities=capabilities,
         taken_at=inventory.taken_at,
         decisions=final,
-        steps=_steps(final, victims, known, inventory, capabilities),
+        steps=_steps(final, victims - spared, known, inventory, capabilities),
         keeps={d.tag: d.digest for d in final if d.verdict is not Verdict.REMOVE and d.digest is not None},
-        notes=draft.notes(),
+        notes=(*draft.notes(), *_notes_on(spared, capabilities)),
     )
 
 
@@ -80,12 +81,17 @@ def _steps(
     removed = {d.tag: d.digest for d in decisions if d.verdict is Verdict.REMOVE and d.digest is not None}
     # A signature's tag goes after the tags of what it signs: nothing that is still tagged loses its signature.
     in_order = sorted(removed.items(), key=lambda item: bool(graph.derived_subjects(item[0])))
-    untags = tuple(Untag(tag=tag, expects=digest) for tag, digest in in_order) if untagging else ()
+    # Where untagging means to write to the tag first, it is spared those that go with their digest anyway.
+    moving = capabilities.untag_moves and capabilities.delete_manifest.usable
+    alone = [(tag, digest) for tag, digest in in_order if not (moving and digest in victims)]
+    untags = tuple(Untag(tag=tag, expects=digest) for tag, digest in alone) if untagging else ()
     if not capabilities.delete_manifest.usable:
         return untags
     deletes = order_manifests(victims, graph, inventory, removed=removed)
+    if moving or not untagging:
+        return (*untags, *deletes)
     # Once untagged, a manifest has no tags left to expect: it goes only so that the registry can free its space.
-    return (*untags, *(replace(step, tags=()) for step in deletes)) if untagging else deletes
+    return (*untags, *(replace(step, tags=()) for step in deletes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +279,18 @@ class _Planning:
         roots = (d.digest for d in self.final if d.verdict is Verdict.REMOVE and d.digest is not None)
         return self.graph.below(roots) - self.kept
 
+    def spared(self, victims: frozenset[Digest]) -> frozenset[Digest]:
+        """Return the victims that must not be deleted where an index takes along what it lists: those above something
+        that stays and that no staying tag or index would hold, with all that is below them.
+        """
+        loose = {
+            digest
+            for digest in self.kept & self.graph.below(victims)
+            if not self._stays_tagged(digest) and self.graph.parents(digest) <= victims
+        }
+        above = [digest for digest in victims if loose & self.graph.below((digest,))]
+        return self.graph.below(above) & victims
+
     def _doomed(self) -> frozenset[Digest]:
         """Return what goes because of ordinary tags; a digest-derived tag dooms nothing, it follows."""
         roots = (
@@ -321,6 +339,12 @@ def _undecided(reason: UndecidedReason) -> _Stay:
 
 def _in_use(digest: Digest) -> InUse:
     return InUse(source="evidence", where="something in use needs this digest", via="digest", reference=digest)
+
+
+def _notes_on(spared: frozenset[Digest], capabilities: Capabilities) -> tuple[str, ...]:
+    if not spared or not capabilities.delete_manifest.usable:
+        return ()
+    return (f"{len(spared)} untagged manifests are not deleted: the registry would take along what stays below them",)
 
 
 def _why_no_deletion(capabilities: Capabilities) -> str:

@@ -94,7 +94,7 @@ class _Found:
         if reference.tag in self._digest_of:
             self._protect(reference.tag, _in_use(usage, "tag"))
         elif reference.tag is not None and reference.digest is None:
-            self.dangling.append(usage)
+            self._broken(usage)
 
     def by_digest(self, usage: Usage, *, here: bool) -> None:
         """Take a usage for the digest that it names, if it names one; ``here`` says that it is of this repository."""
@@ -102,11 +102,16 @@ class _Found:
         if digest is None:
             return
         if here and digest in self._missing:
-            self.dangling.append(usage)
+            self._broken(usage)
         if here or self._graph.is_known(digest):
             self.used.update((digest, *self._graph.ancestors(digest)))
         for name, via in _tags_by_digest(digest, self._graph):
             self.reasons[name][_in_use(usage, via)] = None
+
+    def _broken(self, usage: Usage) -> None:
+        # What is only remembered may be gone for good reasons, and its tag too.
+        if usage.last_seen is None:
+            self.dangling.append(usage)
 
     def by_pattern(self, name: str, reason: InUse | UnresolvedReference) -> None:
         """Take what an open reference makes of a tag."""

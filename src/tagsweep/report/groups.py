@@ -55,6 +55,9 @@ _ORDER: Final[tuple[type[Reason], ...]] = (
 )
 """Which of several reasons a tag is counted under: what people most need to know about it comes first."""
 
+_ALONE: Final = ("pattern", "pull")
+"""Ways of being in use that are told apart from what is named, because their words are others."""
+
 _VERDICTS: Final = (Verdict.REMOVE, Verdict.UNDECIDED, Verdict.KEEP)
 """What changes comes first, then what could not be decided, then what stays."""
 
@@ -93,7 +96,13 @@ class ClassGroup:
 def main_reason(decision: Decision) -> Reason:
     """Return the reason that a tag is counted under: one that speaks for its verdict, the most telling first."""
     fitting = [reason for reason in decision.reasons if verdict_of(reason) is decision.verdict]
-    return min(fitting or decision.reasons, key=lambda reason: _ORDER.index(type(reason)))
+    return min(fitting or decision.reasons, key=_rank)
+
+
+def _rank(reason: Reason) -> tuple[int, bool, bool]:
+    # What is there now and named comes before what is remembered, or only fits.
+    remembered = isinstance(reason, InUse) and reason.last_seen is not None
+    return _ORDER.index(type(reason)), remembered, isinstance(reason, InUse) and reason.via in _ALONE
 
 
 def group_reasons(decisions: Iterable[Decision]) -> tuple[ReasonGroup, ...]:
@@ -122,8 +131,10 @@ def group_classes(decisions: Sequence[Decision]) -> tuple[ClassGroup, ...]:
 def _kind(reason: Reason) -> Hashable:
     """Return what must be equal for two tags to be summed up in one line."""
     match reason:
-        case InUse(source=source):
-            return (InUse, source)
+        case InUse(source=source, via=via, last_seen=seen):
+            return (InUse, source, via if via in _ALONE else "", seen is None)
+        case UnresolvedReference(source=source):
+            return (UnresolvedReference, source)
         case KeptByClause(rule=rule, clause=clause):
             return (KeptByClause, rule, clause)
         case (

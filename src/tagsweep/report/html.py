@@ -12,16 +12,26 @@ from typing import assert_never
 from tagsweep.model.decision import Verdict
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.run import Finding, RunStatus, SweepReport
+from tagsweep.report.evidence import (
+    NOT_REQUIRED,
+    WAIVED,
+    Listing,
+    explained,
+    listings,
+    open_words,
+    seen,
+    short_remedy,
+)
 from tagsweep.report.groups import ReasonGroup, group_reasons
 from tagsweep.report.html_charts import before_and_after, class_table, counts_figure, space_figure
 from tagsweep.report.html_style import STYLE
 from tagsweep.report.html_text import code as _code
 from tagsweep.report.html_text import safe as _text
-from tagsweep.report.reasons import remedy, sentence
+from tagsweep.report.reasons import sentence
 from tagsweep.report.results import RepositoryResult, SweepTotals, put_back, results_of, totals_of
 from tagsweep.report.timeline import timeline
 from tagsweep.report.totals import ALONE, shares_digests
-from tagsweep.report.units import age, agree, count, counted, duration, moment, percent, plural, size
+from tagsweep.report.units import agree, count, duration, moment, percent, plural, size
 
 _LOOKS = {Verdict.REMOVE: "bad", Verdict.UNDECIDED: "warn", Verdict.KEEP: "good"}
 _MOST_SHOWN = 5
@@ -200,7 +210,7 @@ def _group(group: ReasonGroup, times: frozenset[TimeOrigin]) -> Iterator[str]:
         f'<details><summary><span class="n">{count(len(group.tags))}</span>'
         f'<span class="v {_LOOKS[group.verdict]}">{words}</span><span class="w">{_text(group.words)}</span></summary>'
     )
-    if group.verdict is Verdict.UNDECIDED and (what := remedy(group.reason, times=times)):
+    if group.verdict is Verdict.UNDECIDED and (what := short_remedy(group.reason, times=times)):
         yield f'<p class="note" style="padding:0 1rem">→ {_text(what)}</p>'
     sentences = [sentence(reason) for reason in group.reasons]
     differ = len(set(sentences)) > 1
@@ -215,22 +225,31 @@ def _evidence(report: SweepReport) -> Iterator[str]:
     plan = report.plan
     yield "<h2>Evidence of what is in use</h2>"
     if plan.asked.waived:
-        yield "<p>None was asked: the policy says <code>evidence: none</code>.</p>"
+        yield f"<p>{_text(NOT_REQUIRED if plan.evidence else WAIVED)}.</p>"
+    if not plan.evidence:
         return
-    yield '<div class="scroll"><table><thead><tr><th>Source</th><th>Answer</th><th>Looked through</th>'
-    yield '<th class="n">In these repositories</th></tr></thead><tbody>'
+    yield '<div class="scroll"><table><thead><tr><th>Source</th><th>Answer</th></tr></thead><tbody>'
     for answer in plan.evidence:
         state = '<span class="warn">partial</span>' if answer.gaps else '<span class="good">complete</span>'
-        problems = [f"gap: {gap}" for gap in answer.gaps] + [f"unresolved: {text}" for text in answer.unresolved]
-        more = "".join(f'<br><span class="note">{_text(problem)}</span>' for problem in problems[:_MOST_PROBLEMS])
-        if (left := len(problems) - _MOST_PROBLEMS) > 0:
-            more += f'<br><span class="note">and {count(left)} more, in the plan file and in report.json</span>'
-        seen = f"{counted(answer.examined, answer.unit)}"
-        yield (
-            f"<tr><th>{_text(answer.source)}</th><td>{state}, {age(answer.taken_at, plan.now)}{more}</td>"
-            f'<td>{_text(seen)}</td><td class="n">{count(answer.relevant)}</td></tr>'
-        )
+        words = seen(answer, now=plan.now, asked=plan.asked, sources=plan.sources, where="in these repositories")
+        more = "".join(_listing(listing) for listing in listings(answer))
+        yield f"<tr><th>{_text(answer.source)}</th><td>{state}, {_text(words)}{more}</td></tr>"
     yield "</tbody></table></div>"
+    if words := open_words(plan):
+        yield f'<p class="note">→ {_text(words)}</p>'
+
+
+def _listing(listing: Listing) -> str:
+    items, left = listing.shown(most=_MOST_PROBLEMS, few=_MOST_PROBLEMS)
+    rest = f"<li>and {count(left)} more, in the plan file and in report.json</li>" if left else ""
+    look = "warn" if listing.alarming else "note"
+    entries = "".join(f"<li>{_code(item)}</li>" for item in items)
+    opened = " open" if listing.alarming else ""
+    return (
+        f'<details{opened}><summary><span class="n">{count(len(listing.items))}</span>'
+        f'<span class="v {look}">{listing.label}</span><span class="w">{explained(listing.label)}</span></summary>'
+        f'<div class="list"><ul class="tags said">{entries}{rest}</ul></div></details>'
+    )
 
 
 def _back(report: SweepReport, results: Iterable[RepositoryResult]) -> Iterator[str]:

@@ -55,12 +55,13 @@ border-width:0 2px 2px 0;transform:rotate(45deg) translateY(-.25em)}
 details[open]>summary::after{transform:rotate(225deg)}
 summary:focus-visible{outline:2px solid var(--link);outline-offset:2px;border-radius:10px}
 summary .n{flex:none;min-width:3.2rem;text-align:right;font-weight:650;font-variant-numeric:tabular-nums}
-summary .v{flex:none;width:5.6rem;font-weight:600}
+summary .v{flex:none;width:6.4rem;font-weight:600}
 summary .w{overflow-wrap:anywhere}
 .tags{margin:0;padding:.25rem 1rem 1rem;list-style:none;columns:27rem 2;column-gap:2rem;
 font-size:.9rem}
 .list{max-height:32rem;overflow:auto;border-top:1px solid var(--line);padding-top:.4rem}
 .tags li{break-inside:avoid;padding:.15rem 0}
+.tags.said{columns:1}.tags.said code{white-space:pre-wrap}
 .tags .why{color:var(--soft);font-size:.88rem;display:block}
 figure{margin:1rem 0;background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1.1rem 1.2rem}
 figcaption{color:var(--soft);font-size:.88rem;margin-top:.6rem}

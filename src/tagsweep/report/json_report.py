@@ -20,14 +20,18 @@ from tagsweep.model.errors import TagsweepError
 from tagsweep.model.explanation import Explanation
 from tagsweep.model.inventory import Inventory, TagState, TimeOrigin
 from tagsweep.model.manifest import Manifest, Unreadable
-from tagsweep.model.plan import DeleteManifest, GuardRefusal, Plan, RepositoryPlan, Space, Step, Untag
+from tagsweep.model.plan import DeleteManifest, GuardRefusal, Plan, RepositoryPlan, SourceAnswer, Space, Step, Untag
+from tagsweep.model.policy import Evidence
 from tagsweep.model.reference import Reference, Repository
 from tagsweep.model.run import Outcome, RestoreOutcome, RunRecord, SweepReport, VerifyReport
 from tagsweep.report.clauses import clause_code, clause_words
 from tagsweep.report.doctor import DoctorRow
+from tagsweep.report.evidence import open_words
 from tagsweep.report.reasons import code, remedy, sentence
 from tagsweep.report.results import RepositoryResult, results_of
 from tagsweep.report.totals import space_of, verdicts
+from tagsweep.report.usage import UsageView, Used
+from tagsweep.report.watch import Round
 
 VERSION: Final = 1
 
@@ -40,6 +44,11 @@ def dump(document: Document) -> str:
     ASCII only, because it is also printed: no terminal acts on it and every encoding of standard output has it.
     """
     return json.dumps(document, indent=2) + "\n"
+
+
+def dump_line(document: Document) -> str:
+    """Return the document as one line of ASCII JSON, for commands that print one after the other."""
+    return json.dumps(document) + "\n"
 
 
 def inventory(inventories: Iterable[tuple[Inventory, Mapping[str, str]]]) -> Document:
@@ -57,7 +66,12 @@ def plan(plan: Plan, *, path: str = "") -> Document:
         valid_until=_plain(plan.valid_until),
         policy={"path": plan.policy_path, "fingerprint": plan.policy_fingerprint},
         removals=plan.removals,
-        evidence={"waived": plan.asked.waived, "require": list(plan.asked.require), "answers": _plain(plan.evidence)},
+        evidence={
+            "waived": plan.asked.waived,
+            "require": list(plan.asked.require),
+            "answers": [_answer(answer, plan.asked) for answer in plan.evidence],
+            "remedy": open_words(plan),
+        },
         rules=_plain(plan.rules),
         space=_space(space_of(repository.space for repository in plan.repositories)),
         repositories=[_repository_plan(repository) for repository in plan.repositories],
@@ -117,6 +131,28 @@ def history(runs: Sequence[RunRecord]) -> Document:
 def doctor(rows: Sequence[DoctorRow]) -> Document:
     """Return what the doctor found."""
     return _document("doctor", findings=_plain(rows))
+
+
+def usage(view: UsageView) -> Document:
+    """Return everything in use that was found, every open reference, and who was asked."""
+    missing = [{"source": reason.source, "why": reason.why, "remedy": remedy(reason)} for reason in view.missing]
+    return _document(
+        "usage",
+        now=_plain(view.now),
+        targets=_plain(view.targets),
+        references=[_used(used) for used in view.used],
+        unresolved=[{**_plain(each.entry), "read": each.standing.value} for each in view.opened],
+        waived=view.asked.waived,
+        sources=[_answer(answer, view.asked) for answer in view.answers],
+        missing=missing,
+        checked=view.checked,
+        unchecked=list(view.unchecked),
+    )
+
+
+def watched(round_: Round) -> Document:
+    """Return one round of watching."""
+    return _document("watch", **_plain(round_))
 
 
 def sweep(report: SweepReport) -> Document:
@@ -179,6 +215,25 @@ def _decision(decision: Decision, *, times: frozenset[TimeOrigin] | None = None)
         "verdict": decision.verdict.value,
         "reasons": [_reason(reason, times) for reason in decision.reasons],
     }
+
+
+def _used(used: Used) -> Document:
+    reference = used.reference
+    return {
+        "reference": str(reference),
+        "repository": str(reference.repository),
+        "tag": reference.tag,
+        "digest": reference.digest,
+        "exists": used.exists,
+        "places": [
+            {"source": one.source, "where": one.where, "note": one.note, "last_seen": _plain(one.last_seen)}
+            for one in used.places
+        ],
+    }
+
+
+def _answer(answer: SourceAnswer, asked: Evidence) -> Document:
+    return {**_plain(answer), "complete": not answer.gaps, "required": answer.source in asked.require}
 
 
 def _space(space: Space | None) -> Document | None:

@@ -8,12 +8,12 @@ from tagsweep.model.decision import Decision, Verdict
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.plan import Plan, RepositoryPlan, Space
 from tagsweep.model.run import Finding, SweepReport
+from tagsweep.report.evidence import NOT_REQUIRED, WAIVED, explained, listings, open_words, seen, short_remedy
 from tagsweep.report.groups import ReasonGroup, group_classes
 from tagsweep.report.markdown_text import cell, code, escape, table
-from tagsweep.report.reasons import remedy
 from tagsweep.report.results import RepositoryResult, put_back, results_of, totals_of
 from tagsweep.report.totals import ALONE, forecast_of, manifests_in, shares_digests, space_of, space_words, unmatched
-from tagsweep.report.units import age, count, counted, duration, moment, plural
+from tagsweep.report.units import count, duration, moment, plural
 from tagsweep.report.words import short_tags
 
 _MOST_IN_COMMENT = 200
@@ -103,7 +103,7 @@ def _reasons_table(decisions: Sequence[Decision], times: frozenset[TimeOrigin], 
 def _why(group: ReasonGroup, times: frozenset[TimeOrigin]) -> str:
     samples = ", ".join(cell(tag) for tag in short_tags(group.tags[:_SAMPLES]))
     more = ", …" if len(group.tags) > _SAMPLES else ""
-    what = remedy(group.reason, times=times) if group.verdict is Verdict.UNDECIDED else ""
+    what = short_remedy(group.reason, times=times) if group.verdict is Verdict.UNDECIDED else ""
     return f"{escape(group.words)} ({samples}{more})" + (f"<br>→ {escape(what)}" if what else "")
 
 
@@ -124,18 +124,25 @@ def _evidence(plan: Plan) -> Iterator[str]:
     yield "### Evidence"
     yield ""
     if plan.asked.waived:
-        yield "None was asked: the policy says `evidence: none`."
-        return
+        yield f"{escape(_sentence(NOT_REQUIRED if plan.evidence else WAIVED))}"
+        yield ""
     for answer in plan.evidence:
         state = "complete" if not answer.gaps else "**partial**"
-        yield (
-            f"- {escape(answer.source)}: {state}, {age(answer.taken_at, plan.now)}; "
-            f"{escape(counted(answer.examined, answer.unit))}, {count(answer.relevant)} in these repositories"
-        )
-        for what, problems in (("gap", answer.gaps), ("unresolved", answer.unresolved)):
-            yield from (f"  - {what}: {escape(problem)}" for problem in problems[:_MOST_PROBLEMS])
-            if (more := len(problems) - _MOST_PROBLEMS) > 0:
-                yield f"  - {what}: {count(more)} more, in the plan file"
+        words = seen(answer, now=plan.now, asked=plan.asked, sources=plan.sources, where="in these repositories")
+        yield f"- {escape(answer.source)}: {state}, {escape(words)}"
+        for listing in listings(answer):
+            items, left = listing.shown(most=_MOST_PROBLEMS, few=_SAMPLES)
+            yield f"  - {listing.label} ({count(len(listing.items))}): {explained(listing.label)}"
+            yield from (f"    - {code(item)}" for item in items)
+            if left:
+                yield f"    - and {count(left)} more, in the plan file"
+    if words := open_words(plan):
+        yield ""
+        yield f"→ {escape(words)}"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 # --- sweep --------------------------------------------------------------------------------------------------------

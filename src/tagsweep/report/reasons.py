@@ -6,7 +6,9 @@ which is left out: "in use by kubernetes/prod …", "shares its digest with 2025
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Iterable, Sequence
 from typing import Final, assert_never
 
 from tagsweep.model.decision import (
@@ -34,6 +36,7 @@ from tagsweep.model.decision import (
 )
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.report.clauses import clause_words, origin_words
+from tagsweep.report.units import day
 from tagsweep.report.words import listed, quoted, sampled, short_hashes
 
 _CODES: Final[dict[type[Reason], str]] = {
@@ -122,8 +125,8 @@ def _why_kept(reason: KeepReason) -> str:  # noqa: PLR0911  # one return for eac
             return f"rule {quoted(rule)} keeps {clause_words(clause)}" + (f" ({detail})" if detail else "")
         case Protected(reason=why):
             return f"protected by the policy: {why}"
-        case InUse(source=source, where=where, reference=reference):
-            return f"in use by {source}: {where} names {short_hashes(reference)}" + _via(reason)
+        case InUse():
+            return _why_in_use(reason)
         case SharesDigest(with_tags=tags):
             return f"shares the digest of {sampled(tags)}, which {_stay(tags)}"
         case ReachedBy(tags=tags):
@@ -149,17 +152,37 @@ def _why_undecided(reason: UndecidedReason) -> str:  # noqa: PLR0911  # as above
         case UnresolvedReference(source=source, where=where, text=text):
             return f"{source} may mean it: {where} says {short_hashes(text)}"
         case EvidenceMissing(source=source, why=why):
-            return f"required evidence is missing: {source}: {why}"
+            return f"required evidence is missing: {source}: {why}" if source else f"evidence is missing: {why}"
         case SubjectUnknown(why=why):
             return f"looks derived from a digest, but what it belongs to is not known: {why}"
         case _:
             assert_never(reason)
 
 
+def _why_in_use(reason: InUse) -> str:
+    if reason.via == "pull":
+        return f"pulled lately, by the registry's record: {reason.where}"
+    says = "says" if reason.via == "pattern" else "names"
+    note = f" ({reason.note})" if reason.note else ""
+    words = f"in use by {reason.source}: {reason.where} {says} {short_hashes(reason.reference)}"
+    return words + _via(reason) + note + _since(reason)
+
+
 def _via(reason: InUse) -> str:
     """Return how the reference meets the tag, where it does not simply name it."""
-    words = {"digest": " by digest", "index": ", an index that contains it", "child": ", a platform of it"}
+    words = {
+        "digest": " by digest",
+        "index": ", an index that contains it",
+        "child": ", a platform of it",
+        "pattern": ", which fits it, and the policy protects whatever fits",
+    }
     return words.get(reason.via, "")
+
+
+def _since(reason: InUse) -> str:
+    if reason.last_seen is None:
+        return ""
+    return f"; no longer there, last seen {day(reason.last_seen)} and remembered"
 
 
 def _stay(tags: tuple[str, ...]) -> str:
@@ -202,9 +225,8 @@ def _why_many_kept(first: KeepReason, reasons: tuple[Reason, ...]) -> str:  # no
     match first:
         case NoRuleMatches():
             return "no rule matches them"
-        case InUse(source=source):
-            places = _distinct(r.where for r in reasons if isinstance(r, InUse))
-            return f"in use by {source}: {listed(places)}" + _via_all(reasons)
+        case InUse():
+            return _why_many_in_use(first, [reason for reason in reasons if isinstance(reason, InUse)])
         case SharesDigest():
             tags = _distinct(r.with_tags[0] for r in reasons if isinstance(r, SharesDigest) and r.with_tags)
             return f"share the digest of {sampled(tags)}, which {_stay(tags)}"
@@ -235,17 +257,39 @@ def _why_many_undecided(first: UndecidedReason, reasons: tuple[Reason, ...]) -> 
         case SubjectUnknown():
             whys = _distinct(r.why for r in reasons if isinstance(r, SubjectUnknown))
             return f"look derived from a digest, but what they belong to is not known: {listed(whys, most=2)}"
-        case UnresolvedReference(source=source, where=where, text=text):
-            return f"{source} may mean them: {where} says {short_hashes(text)}"
+        case UnresolvedReference(source=source):
+            said = _distinct(
+                f"{r.where} says {short_hashes(r.text)}" for r in reasons if isinstance(r, UnresolvedReference)
+            )
+            return f"{source} may mean them: {listed(said, most=2)}"
         case EvidenceMissing() | LabelsUnknown():
             return sentence(first)
         case _:
             assert_never(first)
 
 
-def _via_all(reasons: tuple[Reason, ...]) -> str:
-    kinds = {_via(reason) for reason in reasons if isinstance(reason, InUse)}
-    return kinds.pop() if len(kinds) == 1 else ""
+def _why_many_in_use(first: InUse, reasons: Sequence[InUse]) -> str:
+    if first.via == "pull":
+        return "pulled lately, by the registry's record"
+    places = _distinct(reason.where for reason in reasons)
+    said = f"in use by {first.source}: {listed(places)}"
+    if first.via == "pattern":
+        texts = _distinct(short_hashes(reason.reference) for reason in reasons)
+        return f"{said}: {listed(texts)} {_fits(texts)} them, and the policy protects whatever fits"
+    kinds = {_via(reason) for reason in reasons}
+    seen = [day(reason.last_seen) for reason in reasons if reason.last_seen is not None]
+    since = ""
+    if len(seen) == len(reasons):
+        since = f"; no longer there, last seen {_span(min(seen), max(seen))} and remembered"
+    return said + (kinds.pop() if len(kinds) == 1 else "") + since
+
+
+def _fits(texts: Sequence[str]) -> str:
+    return "fits" if len(texts) == 1 else "fit"
+
+
+def _span(first: str, last: str) -> str:
+    return first if first == last else f"{first} to {last}"
 
 
 def _distinct(items: Iterable[str]) -> tuple[str, ...]:
@@ -266,10 +310,10 @@ def remedy(reason: Reason, *, times: frozenset[TimeOrigin] | None = None) -> str
             return "read the image configs with a login that may pull them, or use another keep clause"
         case ManifestUnknown():
             return "look at it with “tagsweep explain”; a tag that cannot be read is never removed"
-        case UnresolvedReference(where=where):
-            return f"write the whole reference in {where}, or protect the tags that it can mean"
+        case UnresolvedReference():
+            return open_remedy(reason)
         case EvidenceMissing(source=source):
-            return f"make {source} answer completely, then plan again"
+            return f"make {source} answer completely, then plan again" if source else "require a source in the policy"
         case SubjectUnknown():
             return "remove it by hand if you know that nothing needs it; tagsweep does not guess"
         case CannotDelete():
@@ -288,6 +332,24 @@ def remedy(reason: Reason, *, times: frozenset[TimeOrigin] | None = None) -> str
             return ""
         case _:
             assert_never(reason)
+
+
+def open_remedy(reason: UnresolvedReference) -> str:
+    """Return what can be done about a reference with open parts: in its place, or in the policy, word for word."""
+    how = reading_example(reason.source, reason.path)
+    return (
+        f"write the whole reference in {reason.where}, or say in the policy how it is read: {how}; "
+        "protect in place of ignore keeps whatever fits"
+    )
+
+
+def reading_example(source: str, path: str = "") -> str:
+    """Return the entry of a policy that says how open references of a source, or of one path of it, are read."""
+    if not path:
+        return f"sources: {{{source}: {{unresolved: ignore}}}}"
+    # The policy reads paths as globs, and their own wildcards stand for themselves in brackets.
+    glob = json.dumps(re.sub(r"[*?\[]", r"[\g<0>]", path), ensure_ascii=False)
+    return f"sources: {{{source}: {{unresolved: [{{path: {glob}, read: ignore}}]}}}}"
 
 
 def _time_remedy(origin: TimeOrigin, times: frozenset[TimeOrigin] | None) -> str:

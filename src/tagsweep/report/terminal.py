@@ -8,6 +8,7 @@ from tagsweep.report.terminal_explain import explain
 from tagsweep.report.terminal_inventory import inventory
 from tagsweep.report.terminal_plan import plan, refused
 from tagsweep.report.terminal_run import applied, history, restored, verified
+from tagsweep.report.terminal_usage import usage
 
 __all__ = [
     "PLAIN",
@@ -20,5 +21,6 @@ __all__ = [
     "plan",
     "refused",
     "restored",
+    "usage",
     "verified",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from tagsweep.model.decision import Verdict
+from tagsweep.model.decision import UnresolvedReference, Verdict
 from tagsweep.model.explanation import Explanation, RuleOutcome
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.manifest import Kind, Manifest, Unreadable
@@ -45,10 +45,14 @@ def _verdict(page: Page, explanation: Explanation) -> None:
         Verdict.REMOVE: "remove: it would go",
     }
     page.line(Span(words[decision.verdict], LOOKS[decision.verdict]), indent=2)
+    told: set[str] = set()
     for reason in decision.reasons[:_MOST_REASONS]:
         page.hanging(("    - ",), sentence(reason))
-        if what := remedy(reason, times=explanation.times):
+        # One example is enough for the many open references that a source may have.
+        kind = reason.source if isinstance(reason, UnresolvedReference) else ""
+        if (what := remedy(reason, times=explanation.times)) and (not kind or kind not in told):
             page.hanging(("      ",), f"→ {what}", style=Style.DIM)
+            told.add(kind)
     if (more := len(decision.reasons) - _MOST_REASONS) > 0:
         page.line(f"and {plural(more, 'more reason')} (--json lists all)", indent=4)
 

@@ -8,8 +8,9 @@ from shlex import quote
 from tagsweep.model.decision import Verdict
 from tagsweep.model.plan import GuardRefusal, Plan, RepositoryPlan, RuleCount
 from tagsweep.report.canvas import PLAIN, Align, Column, Page, Piece, Screen, Span, Style
+from tagsweep.report.evidence import NOT_REQUIRED, WAIVED, open_words, short_remedy
 from tagsweep.report.groups import ClassGroup, ReasonGroup, group_classes
-from tagsweep.report.reasons import remedy
+from tagsweep.report.terminal_evidence import source_answers
 from tagsweep.report.totals import (
     ALONE,
     digests,
@@ -22,17 +23,16 @@ from tagsweep.report.totals import (
     unmatched,
     verdicts,
 )
-from tagsweep.report.units import age, agree, count, counted, duration, moment, plural
+from tagsweep.report.units import agree, count, duration, moment, plural
 from tagsweep.report.words import columns, listed, padded, sampled
 
 LOOKS = {Verdict.KEEP: Style.GOOD, Verdict.UNDECIDED: Style.WARN, Verdict.REMOVE: Style.BAD}
 _LABEL = 12
 _LONG_NAME = 20
-_MOST_PROBLEMS = 10
 
 
 def plan(plan: Plan, *, path: str, screen: Screen = PLAIN) -> str:
-    """Return the whole plan for a person; ``path`` is the plan file that was written, as the user named it."""
+    """Return the whole plan for a person; ``path`` is the file that was written, as the user named it, or empty."""
     page = Page(screen)
     for repository in plan.repositories:
         _repository(page, repository)
@@ -123,7 +123,7 @@ def _remedies(page: Page, title: str, groups: Iterable[ReasonGroup], repository:
     """Say once what can be done about each kind of these tags."""
     remedies: dict[str, int] = {}
     for group in groups:
-        if words := remedy(group.reason, times=repository.capabilities.times):
+        if words := short_remedy(group.reason, times=repository.capabilities.times):
             remedies[words] = remedies.get(words, 0) + len(group.tags)
     if remedies:
         page.gap()
@@ -136,23 +136,13 @@ def _evidence(page: Page, plan: Plan) -> None:
     page.gap()
     label: Piece = Span("evidence".ljust(_LABEL), Style.TITLE)
     if plan.asked.waived:
-        page.hanging((label,), "none was asked: the policy says “evidence: none”", style=Style.WARN)
-        return
-    width = max((columns(answer.source) for answer in plan.evidence), default=0)
-    for answer in plan.evidence:
-        state = Span("partial ", Style.WARN) if answer.gaps else Span("complete", Style.GOOD)
-        seen = f"{counted(answer.examined, answer.unit)}, {count(answer.relevant)} in these repositories"
-        page.hanging(
-            (label, padded(answer.source, width), "  ", state, "  "), f"{age(answer.taken_at, plan.now)}; {seen}"
-        )
+        page.hanging((label,), NOT_REQUIRED if plan.evidence else WAIVED, style=Style.WARN)
         label = " " * _LABEL
-        for what, problems in (("gap", answer.gaps), ("unresolved", answer.unresolved)):
-            for problem in problems[:_MOST_PROBLEMS]:
-                page.hanging((label, Span(f"  {what:<10}  ", Style.WARN)), problem)
-            if (more := len(problems) - _MOST_PROBLEMS) > 0:
-                page.hanging((label, f"  {what:<10}  "), f"and {count(more)} more (--json lists all)")
-    if not plan.evidence:
+    elif not plan.evidence:
         page.hanging((label,), "no source was asked", style=Style.WARN)
+    source_answers(page, plan.evidence, label=label, now=plan.now, asked=plan.asked, sources=plan.sources)
+    if words := open_words(plan):
+        page.hanging((" " * _LABEL, Span("→ ", Style.WARN)), words)
 
 
 def _rules(page: Page, rules: Sequence[RuleCount]) -> None:
@@ -199,7 +189,7 @@ def _summary(page: Page, plan: Plan, path: str) -> None:
     total = f"{plural(plan.removals, 'tag')}, {plural(manifests_in(plan), 'manifest')}, {time}"
     words = f"{total}; valid until {moment(plan.valid_until)}"
     if columns(path) < _LABEL:
-        page.hanging((Span(padded(path, _LABEL), Style.TITLE),), words)
+        page.hanging((Span(padded(path or "plan", _LABEL), Style.TITLE),), words)
     else:
         page.line(Span(path, Style.TITLE))
         page.hanging((" " * _LABEL,), words)
@@ -214,7 +204,9 @@ def _next(page: Page, plan: Plan, path: str) -> None:
         return
     page.line("Nothing was changed. Next:")
     page.line(Span(_explain(plan, page.screen.width), Style.COMMAND), indent=2)
-    page.line(Span(f"tagsweep apply {quote(path)}", Style.COMMAND), indent=2)
+    policy = f" -c {quote(plan.policy_path)}" if plan.policy_path else ""
+    command = f"apply {quote(path)}" if path else f"plan{policy} -o plan.json"
+    page.line(Span(f"tagsweep {command}", Style.COMMAND), indent=2)
 
 
 def _explain(plan: Plan, width: int) -> str:

@@ -15,6 +15,7 @@ from tagsweep.config import parse_policy
 from tagsweep.config.schema import policy_schema, schema_text
 from tagsweep.config.wire import KEEP_CLAUSES, PolicyWire
 from tagsweep.config.wording import bare
+from tagsweep.model.errors import PolicyError
 
 DOCS = Path(__file__).parents[3] / "docs"
 REFERENCE = (DOCS / "policy.md").read_text(encoding="utf-8")
@@ -84,6 +85,12 @@ bad_documents: list[dict[str, Any]] = [
     {"rules": []},
     {"evidence": "nobody"},
     {"schedule": "quartely"},
+    {"sources": {"list/a": {"unresolved": "ingore"}}},
+    {"sources": {"list/a": {"unresolved": [{"path": "a/**"}]}}},
+    {"sources": {"list/a": {"unresolved": [{"paths": "a/**", "read": "ignore"}]}}},
+    {"sources": {"list/a": {"remember": "90"}}},
+    {"sources": {"list/a": {"kind": 7}}},
+    {"registries": {"docker.io": {"aliases": "harbor.example/hub"}}},
     {"naming": {"a": {"immutable": True}}},
 ]
 
@@ -92,4 +99,6 @@ bad_documents: list[dict[str, Any]] = [
 def test_the_schema_refuses_what_the_reader_refuses(change: dict[str, Any]) -> None:
     """Unknown keys and wrong kinds are marked in an editor too."""
     document = yaml.safe_load("".join(PARTS.values())) | change
+    with pytest.raises(PolicyError):
+        parse_policy(yaml.safe_dump(document), path="policy.yaml")
     assert not jsonschema.Draft202012Validator(policy_schema()).is_valid(document)

@@ -182,7 +182,12 @@ def hard_plan() -> Plan:
         kept(LONE[5], EvidenceMissing(source="kubernetes/prod", why=why), naming_class="ci-build"),
         kept(
             LONE[6],
-            UnresolvedReference(source="git/deploy", where="deploy/compose.yml:14", text="tensorzero/ui:${TAG}"),
+            UnresolvedReference(
+                source="git/deploy",
+                where="deploy main:compose.yml:14, service ui",
+                text="tensorzero/ui:${TAG}",
+                path="compose.yml",
+            ),
             naming_class="ci-build",
         ),
         kept("weird", ManifestUnknown(why="it lists both manifests and layers"), naming_class=""),
@@ -190,6 +195,28 @@ def hard_plan() -> Plan:
     found = (
         *(replace(decision, verdict=Verdict.UNDECIDED) for decision in undecided),
         kept(LONE[7], KeptByClause(rule=RULE, clause=KeepNewest(count=1), detail="1 of 1"), naming_class="ci-build"),
+        kept(
+            LONE[9],
+            InUse(
+                source="git/deploy",
+                where="deploy main:charts/ui/values.yaml:7",
+                via="pattern",
+                reference="tensorzero/ui:sha-{{ .Values.sha }}",
+            ),
+            naming_class="ci-build",
+        ),
+        kept(
+            LONE[10],
+            InUse(
+                source="kubernetes/prod",
+                where="prod/web/deploy ui, ReplicaSet ui-6f9, container ui",
+                via="tag",
+                reference=f"tensorzero/ui:{LONE[10]}",
+                note="rollback target",
+                last_seen=NOW - timedelta(days=7),
+            ),
+            naming_class="ci-build",
+        ),
         kept("2025.1.0", NoRuleMatches(), naming_class="release"),
         kept(LONE[8], NotKept(rule=RULE), naming_class="ci-build", verdict=Verdict.REMOVE),
     )
@@ -203,12 +230,27 @@ def hard_plan() -> Plan:
         notes=("The referrers API did not answer, so the fallback tags were read.",),
     )
     gap = SourceAnswer(
-        source="kubernetes/prod", taken_at=NOW - timedelta(minutes=7), examined=90, unit="pods", relevant=0, gaps=(why,)
+        source="kubernetes/prod",
+        taken_at=NOW - timedelta(minutes=7),
+        examined=90,
+        unit="pods",
+        relevant=4,
+        remembered=1,
+        gaps=(why,),
+        dangling=("prod/web/deploy ui, container ui  docker.io/tensorzero/ui:2024.13.9",),
+    )
+    read = replace(
+        answers()[1],
+        unresolved=("deploy main:compose.yml:14, service ui  tensorzero/ui:${TAG}",),
+        protecting=("deploy main:charts/ui/values.yaml:7  tensorzero/ui:sha-{{ .Values.sha }}",),
+        ignored=tuple(f"deploy main:tests/case-{n}.yml:3  tensorzero/ui:${{TAG}}" for n in range(6)),
+        invalid=("deploy main:docker/Dockerfile:1  'Base Image': repository names are lower case",),
     )
     return replace(
         plan(),
         repositories=(ui,),
-        evidence=(gap, *answers()[1:]),
+        evidence=(gap, read),
+        asked=Evidence(require=("kubernetes/prod",), remember=timedelta(days=90)),
         rules=(
             RuleCount(rule=RULE, repository=str(UI), matched=9, kept=1, samples=LONE[:3]),
             RuleCount(rule="protect: pinned by the benchmark", repository=str(UI), matched=0, kept=0),

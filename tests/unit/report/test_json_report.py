@@ -13,7 +13,7 @@ from tagsweep.model.errors import Refused
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.report import json_report
 from tagsweep.report.json_report import Document
-from tests.unit.report import samples
+from tests.unit.report import samples, usage_samples
 from tests.unit.report.test_reasons import good_sentences
 from tests.unit.report.test_terminal import REFUSAL
 
@@ -27,6 +27,8 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "verification": lambda: json_report.verified(samples.damage()),
     "restore": lambda: json_report.restored(samples.restore_outcomes()),
     "history": lambda: json_report.history((samples.run(),)),
+    "usage": lambda: json_report.usage(usage_samples.usage_view()),
+    "watch": lambda: json_report.watched(usage_samples.watch_round()),
     "doctor": lambda: json_report.doctor(samples.doctor_rows()),
     "sweep": lambda: json_report.sweep(samples.broken_report()),
 }

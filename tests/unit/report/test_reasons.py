@@ -7,6 +7,8 @@ from typing import get_args
 
 import pytest
 
+from tagsweep.config import parse_policy
+from tagsweep.core.patterns import repository_matches
 from tagsweep.model.decision import (
     CannotDelete,
     Decision,
@@ -47,12 +49,13 @@ from tagsweep.model.policy import (
     Names,
     Period,
     Regex,
+    UnresolvedReading,
     VersionPattern,
     VersionScheme,
 )
 from tagsweep.report.clauses import clause_code, clause_words, match_words
 from tagsweep.report.groups import NO_CLASS, group_classes, group_reasons, main_reason
-from tagsweep.report.reasons import code, many, remedy, sentence, verdict_of
+from tagsweep.report.reasons import code, many, reading_example, remedy, sentence, verdict_of
 from tests.unit.report import samples
 
 SUBJECT = samples.digest("subject")
@@ -72,6 +75,22 @@ good_sentences: list[tuple[Reason, str]] = [
     (
         InUse(source="list", where="used.txt:3", via="index", reference="web@sha256:1"),
         "in use by list: used.txt:3 names web@sha256:1, an index that contains it",
+    ),
+    (
+        InUse(source="kubernetes/prod", where="prod/web api", via="tag", reference="web:1", note="rollback target"),
+        "in use by kubernetes/prod: prod/web api names web:1 (rollback target)",
+    ),
+    (
+        InUse(source="k", where="prod/web api", via="digest", reference="web@sha256:1", last_seen=samples.NOW),
+        "in use by k: prod/web api names web@sha256:1 by digest; no longer there, last seen 2026-11-24 and remembered",
+    ),
+    (
+        InUse(source="git/deploy", where="compose.yml:14", via="pattern", reference="web:${TAG}"),
+        "in use by git/deploy: compose.yml:14 says web:${TAG}, which fits it, and the policy protects whatever fits",
+    ),
+    (
+        InUse(source="registry", where="last pull 2026-11-20 10:00 UTC", via="pull", reference="web:1"),
+        "pulled lately, by the registry's record: last pull 2026-11-20 10:00 UTC",
     ),
     (SharesDigest(digest=SUBJECT, with_tags=("2025.8.1",)), "shares the digest of 2025.8.1, which stays"),
     (
@@ -185,6 +204,61 @@ def test_only_what_a_person_can_change_has_a_remedy() -> None:
     for reason, _ in good_sentences:
         undecided = verdict_of(reason) is Verdict.UNDECIDED
         assert bool(remedy(reason)) is (undecided or isinstance(reason, CannotDelete))
+
+
+def test_the_remedy_of_an_open_reference_can_be_written_as_it_is() -> None:
+    """Place, source and path are in it; the entry is YAML that a policy takes, whatever the path looks like."""
+    for path in ("compose.yml", "a b/[x]*.yml", 'odd "name": {1}.yml', "ns/app/deployment"):
+        reason = UnresolvedReference(source="git/deploy", where="deploy main:f:14", text="web:${TAG}", path=path)
+        words = remedy(reason)
+        assert "write the whole reference in deploy main:f:14" in words
+        entry = reading_example("git/deploy", path)
+        assert entry in words
+        head = "version: 1\ntargets: [acme/web]\nrules: [{name: x, match: {glob: 'y*'}, keep: []}]\n"
+        policy = parse_policy(f"{head}evidence: {{require: [git/deploy]}}\n{entry}\n", path="p.yaml")
+        (rule,) = policy.sources[0].unresolved
+        assert rule.read is UnresolvedReading.IGNORE
+        assert [repository_matches(glob, path) for glob in rule.paths] == [True]
+
+
+def test_an_open_reference_without_a_path_is_read_by_its_source() -> None:
+    """A source that knows no paths is named alone."""
+    assert reading_example("list/hold") == "sources: {list/hold: {unresolved: ignore}}"
+
+
+def test_many_tags_that_one_open_reference_fits_are_one_group() -> None:
+    """What the policy protects by a pattern is told apart from what is named, and what is there from what was."""
+    named = InUse(source="k", where="a", via="tag", reference="web:1")
+    fits = InUse(source="k", where="b", via="pattern", reference="web:${TAG}")
+    was = InUse(source="k", where="c", via="tag", reference="web:1", last_seen=samples.NOW)
+    earlier = InUse(source="k", where="d", via="tag", reference="web:2", last_seen=samples.NOW - timedelta(days=9))
+    decisions = [
+        samples.kept(f"{number}{tag}", reason, naming_class="ci")
+        for number, reasons in enumerate(((named, named), (fits, fits), (was, earlier)))
+        for tag, reason in zip("ab", reasons, strict=True)
+    ]
+    assert [group.words for group in group_reasons(decisions)] == [
+        "in use by k: a",
+        "in use by k: b: web:${TAG} fits them, and the policy protects whatever fits",
+        "in use by k: c and d; no longer there, last seen 2026-11-15 to 2026-11-24 and remembered",
+    ]
+    every = Decision(tag="x", digest=SUBJECT, verdict=Verdict.KEEP, reasons=(was, fits, named))
+    assert main_reason(every) == named
+
+
+def test_tags_that_many_open_references_could_mean_are_one_group() -> None:
+    """A thousand files with the same variable are one line, with a few of them."""
+    decisions = [
+        samples.kept(
+            f"t{n}",
+            UnresolvedReference(source="git/deploy", where=f"{n}.yml:1", text="web:${TAG}", path=f"{n}.yml"),
+            naming_class="ci",
+            verdict=Verdict.UNDECIDED,
+        )
+        for n in range(1000)
+    ]
+    (group,) = group_reasons(decisions)
+    assert group.words == ("git/deploy may mean them: 0.yml:1 says web:${TAG}, 1.yml:1 says web:${TAG} and 998 more")
 
 
 def test_a_missing_push_time_names_the_registry_where_it_reports_none() -> None:

@@ -17,7 +17,7 @@ from tagsweep.model.run import Finding, OutcomeKind, RunStatus
 from tagsweep.report import html, terminal
 from tagsweep.report.terminal import Screen
 from tagsweep.report.words import columns
-from tests.unit.report import samples
+from tests.unit.report import samples, usage_samples
 
 
 def _inventory(screen: Screen) -> str:
@@ -45,6 +45,7 @@ PAGES: dict[str, Callable[[Screen], str]] = {
     "verified-damage": lambda screen: terminal.verified(samples.damage(), screen=screen),
     "restored": lambda screen: terminal.restored(samples.restore_outcomes(), screen=screen),
     "history": lambda screen: terminal.history((samples.run(), samples.run(RunStatus.RUNNING, 3)), screen=screen),
+    "usage": lambda screen: terminal.usage(usage_samples.usage_view(), screen=screen),
     "doctor": lambda screen: terminal.doctor(samples.doctor_rows(), screen=screen),
 }
 every_page = pytest.mark.parametrize("name", PAGES)
@@ -166,9 +167,9 @@ def test_thousands_of_reasons_and_gaps_are_cut() -> None:
     text = terminal.explain(replace(samples.explanation(), decision=decision))
     assert "and 4,980 more reasons (--json lists all)" in text
     assert len(text.splitlines()) < 60
-    answer = replace(samples.answers()[0], gaps=("g",) * 11, unresolved=("u",) * 5000)
+    answer = replace(samples.answers()[0], gaps=("g",) * 12, unresolved=("u",) * 5000)
     text = terminal.plan(replace(samples.plan(), evidence=(answer,)), path="plan.json")
-    assert "and 1 more (--json lists all)" in text
+    assert "and 2 more (--json lists all)" in text
     assert "and 4,990 more (--json lists all)" in text
 
 
