@@ -328,7 +328,7 @@ def helm_release(name: str, revision: int, status: str, manifest: str, **more: o
         "manifest": manifest,
         **more,
     }
-    return base64.b64encode(gzip.compress(json.dumps(release).encode())).decode()
+    return base64.b64encode(gzip.compress(json.dumps(release).encode(), mtime=0)).decode()
 
 
 def helm_object(storage: str, name: str, namespace: str, revision: int, packed: str) -> dict[str, Any]:
