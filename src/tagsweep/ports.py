@@ -188,6 +188,52 @@ class TakesBack(Protocol):
 
 
 @runtime_checkable
+class TellsTags(Protocol):
+    """A driver whose registry tells, for one manifest, which tags are on it."""
+
+    def tags_on(self, repository: str, digest: Digest) -> frozenset[str] | None:
+        """Return the tags that are on ``digest`` now, or None where the registry does not know the digest (yet)."""
+        ...
+
+
+@runtime_checkable
+class Recognises(Protocol):
+    """A driver that removes a tag in more than one call, and knows what an interruption between them left behind."""
+
+    def leftover(self, repository: str, tag: str, *, found: Digest, expected: Digest) -> bool:
+        """Tell whether ``tag``, found on another digest than expected, is there because its removal was interrupted.
+
+        It is asked only then. Where it is so, ``delete_tag`` carries the removal on.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsTimes(Protocol):
+    """A driver whose registry tells some times of a tag by a request of its own. It is asked only where a rule needs
+    one of ``detailed_times`` that the listing does not tell.
+    """
+
+    @property
+    def detailed_times(self) -> frozenset[TimeOrigin]:
+        """The origins that can be told so; empty where there are none."""
+        ...
+
+    def read_times(self, repository: str, tag: str) -> Mapping[TimeOrigin, datetime]:
+        """Return what the registry tells of the times of one tag; an origin that it does not know is left out."""
+        ...
+
+
+@runtime_checkable
+class ListsNamespaces(Protocol):
+    """A driver whose registry lists the repositories of one namespace, where a list of everything is not to be had."""
+
+    def list_namespace(self, namespace: str) -> Iterable[str]:
+        """Yield the paths of all repositories below ``namespace/``, or raise as ``list_repositories`` does."""
+        ...
+
+
+@runtime_checkable
 class DeletesMany(Protocol):
     """A driver whose registry removes many tags by one request. Apply looks at every tag directly before it."""
 
@@ -214,8 +260,10 @@ class DriverFactory(Protocol):
 class UsageSource(Protocol):
     """One place where images are in use."""
 
-    name: str
-    """The policy's name of it, such as ``kubernetes/prod``."""
+    @property
+    def name(self) -> str:
+        """The policy's name of it, such as ``kubernetes/prod``."""
+        ...
 
     def collect(self, now: datetime) -> UsageReport:
         """Return everything in use that this source knows; what it could not see is a gap, never an empty answer."""

@@ -30,6 +30,8 @@ UNTAGS = Capabilities(delete_tag=_YES, delete_manifest=_YES)
 """Tags can be removed alone, and manifests by digest (distribution 3)."""
 UNTAGS_ONLY = Capabilities(delete_tag=_YES)
 """Only tags can be removed (Docker Hub's own API)."""
+MOVES = Capabilities(delete_tag=_YES, delete_manifest=_YES, untag_moves=True)
+"""Tags can be removed alone by moving them first (untag_by_moving)."""
 BY_DIGEST = Capabilities(delete_manifest=_YES)
 """Only whole digests can be removed (distribution 2)."""
 NOTHING = Capabilities(delete_tag=Capability(why="read-only token"), delete_manifest=Capability(why="switched off"))

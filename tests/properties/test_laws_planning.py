@@ -18,6 +18,7 @@ from tagsweep.model.policy import ApplySettings, Evidence, Limits, Policy, WaveC
 from tagsweep.model.run import OutcomeKind
 from tests.properties.simulated_registry import (
     BY_DIGEST,
+    MOVES,
     NOTHING,
     UNTAGS,
     UNTAGS_ONLY,
@@ -28,7 +29,7 @@ from tests.properties.simulated_registry import (
 )
 
 law = settings(max_examples=100, deadline=None, derandomize=True)
-abilities = st.sampled_from((BY_DIGEST, UNTAGS, BY_DIGEST, UNTAGS, UNTAGS_ONLY, NOTHING))
+abilities = st.sampled_from((BY_DIGEST, UNTAGS, BY_DIGEST, UNTAGS, MOVES, UNTAGS_ONLY, NOTHING))
 
 
 def plan(case: Case, capabilities: Capabilities) -> RepositoryPlan:
@@ -160,7 +161,7 @@ def test_a_prefix_and_its_resumption_end_where_the_whole_run_ends(
 
 
 @law
-@given(cases(), st.sampled_from((UNTAGS, BY_DIGEST)), st.data())
+@given(cases(), st.sampled_from((UNTAGS, BY_DIGEST, MOVES)), st.data())
 def test_a_failed_step_takes_nothing_with_it(case: Case, capabilities: Capabilities, data: st.DataObject) -> None:
     """Laws 4 and 5: whichever step fails, what is still tagged stays whole, and no tag goes by another step's doing."""
     made = plan(case, capabilities)

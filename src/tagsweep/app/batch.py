@@ -38,7 +38,8 @@ def delete_batch(
     ended: dict[str, Ended] = {}
     left = list(steps)
     for attempt in range(1, _TRIES + 1):
-        left = [step for step in left if not _looked(step, look(left), ended, again=attempt > 1 or step.key in ours)]
+        found = look(left)
+        left = [step for step in left if not _looked(step, found, ended, again=attempt > 1 or step.key in ours)]
         if not left:
             break
         if attempt == 1:

@@ -7,8 +7,9 @@ that is in the cache is never fetched again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -25,6 +26,7 @@ from tagsweep.model.errors import (
 from tagsweep.model.inventory import Inventory, TagState, TimeOrigin
 from tagsweep.model.manifest import DOCKER_MANIFEST, OCI_MANIFEST, Manifest, RawManifest, Unreadable
 from tagsweep.model.reference import Digest, Repository
+from tagsweep.ports import ReadsTimes
 
 if TYPE_CHECKING:
     from tagsweep.app.needs import Needs
@@ -67,7 +69,7 @@ class _Reading:
         for digest, raw in self.session.manifests.get(wanted).items():
             self.manifests[digest] = raw.parse()
 
-    def work(self, task: str, items: Iterable[K], function: Callable[[K], V]) -> Iterator[tuple[K, V]]:
+    def work(self, task: str, items: Iterable[K], function: Callable[[K], V]) -> Generator[tuple[K, V], None, None]:
         """Run ``function`` over the items, telling the progress."""
         return self.session.work(self.repository, task, items, function)
 
@@ -95,6 +97,7 @@ def discover(
         _fetch(reading, "reading what is in use by digest", set(roots))
         _read_indexes(reading)
         _read_subjects(reading)
+        listed, needs = _read_times(reading, listed, needs)
         if needs.images:
             _read_images(reading)
     finally:
@@ -209,6 +212,42 @@ def _children(reading: _Reading) -> Iterator[Descriptor]:
     for manifest in tuple(reading.manifests.values()):
         if isinstance(manifest, Manifest):
             yield from manifest.children
+
+
+# --- times ---------------------------------------------------------------------------------------------------------
+def _read_times(reading: _Reading, listed: tuple[ListedTag, ...], needs: Needs) -> tuple[tuple[ListedTag, ...], Needs]:
+    """Return the tags with the times that rules name and that the registry tells by a request for each tag, and what
+    is needed beyond them. Created times are the registry's for all tags, or for none: they would not be comparable.
+    """
+    driver = reading.driver
+    if not isinstance(driver, ReadsTimes):
+        return listed, needs
+    wanted = needs.origins & driver.detailed_times
+    if needs.labels:
+        wanted -= {TimeOrigin.CREATED}  # the configs are read anyway, and have it
+    names = [tag.name for tag in listed if tag.name in reading.digests and wanted - tag.times.keys()]
+    told: dict[str, Mapping[TimeOrigin, datetime]] = {}
+    path = reading.repository.path
+    with closing(reading.work("reading times", names, lambda name: _times(driver, path, name))) as answers:
+        for name, times in answers:
+            told[name] = {origin: moment for origin, moment in times.items() if origin in wanted}
+            if TimeOrigin.CREATED in wanted and TimeOrigin.CREATED not in times:
+                wanted -= {TimeOrigin.CREATED}  # the configs have it
+                if not wanted:
+                    break
+    if TimeOrigin.CREATED in wanted:
+        needs = replace(needs, created=False)
+    timed = {name: {o: moment for o, moment in times.items() if o in wanted} for name, times in told.items()}
+    return tuple(replace(tag, times={**timed.get(tag.name, {}), **tag.times}) for tag in listed), needs
+
+
+def _times(driver: ReadsTimes, path: str, name: str) -> Mapping[TimeOrigin, datetime]:
+    try:
+        return driver.read_times(path, name)
+    except _STOPS_EVERYTHING:
+        raise
+    except RegistryError:
+        return {}  # an unknown time keeps the tag
 
 
 # --- configs ------------------------------------------------------------------------------------------------------

@@ -23,11 +23,12 @@ from tagsweep.model.errors import (
 )
 from tagsweep.model.plan import DeleteManifest, RepositoryPlan, Step, Untag
 from tagsweep.model.run import Outcome, OutcomeKind
-from tagsweep.ports import DeletesMany
+from tagsweep.ports import DeletesMany, Recognises
 
 if TYPE_CHECKING:
     from tagsweep.app.session import Session
     from tagsweep.app.snapshot import Saved
+    from tagsweep.model.reference import Digest
     from tagsweep.ports import RegistryDriver
     from tagsweep.stores.journal import Journal
 
@@ -82,7 +83,7 @@ class Executor:
         earlier = self.kinds
         stopped = {**blocked(self.part, look.tags, manifests), **self.forbidden}
         clock = self.session.clock
-        started = clock.monotonic()
+        started, count = clock.monotonic(), len(steps)
 
         def run(step: Step) -> tuple[Outcome, RegistryError | None]:
             return self._run_step(step, stopped, earlier)
@@ -97,7 +98,7 @@ class Executor:
             for step, (outcome, error) in ended:
                 self.outcomes[step.key] = outcome
                 self._stop_on_refusals(outcome, error)
-        self.samples.append((len(look.tags), (clock.monotonic() - started) / len(steps)))
+        self.samples.append((len(look.tags), (clock.monotonic() - started) / count))
 
     # --- many tags by one request ---------------------------------------------------------------------------------
     def _run_batches(
@@ -203,7 +204,7 @@ class Executor:
             now = driver.resolve_tag(path, tag)
             if now is None:
                 absent.append(tag)
-            elif now != digest:
+            elif now != digest and not _left_behind(driver, path, tag, found=now, expected=digest):
                 return OutcomeKind.SKIPPED, f"{tag} was moved to {now.short} after the plan was made"
         if not absent:
             return None
@@ -236,6 +237,11 @@ class Executor:
                     f"{self.part.repository}:{tag} was to stay on {digest.short} and no longer resolves",
                     remedy="the run was stopped; tagsweep restore puts back what it removed",
                 )
+
+
+def _left_behind(driver: RegistryDriver, path: str, tag: str, *, found: Digest, expected: Digest) -> bool:
+    """Tell whether the tag is where an interrupted removal of it left it, so that the step is simply carried on."""
+    return isinstance(driver, Recognises) and driver.leftover(path, tag, found=found, expected=expected)
 
 
 def count_outcomes(outcomes: Mapping[str, Outcome]) -> Mapping[str, int]:

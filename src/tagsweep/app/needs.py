@@ -17,13 +17,14 @@ class Needs:
     """What is to be read beside the tag list and the top manifests.
 
     ``children``: the manifests below the indexes (for sizes, and on the way to configs); ``created`` and ``labels``:
-    the image configs.
+    the image configs; ``origins``: the origins of the times that rules name.
     """
 
     children: bool = False
     created: bool = False
     labels: bool = False
     annotations: bool = False
+    origins: frozenset[TimeOrigin] = frozenset()
 
     @property
     def configs(self) -> bool:
@@ -39,7 +40,7 @@ class Needs:
 def needs_of(policy: Policy, *, sizes: bool) -> Needs:
     """Return what planning under ``policy`` must read; ``sizes`` asks for the space estimate as well."""
     clauses = [clause for rule in policy.rules for clause in rule.keep]
-    timed = (clause for clause in clauses if isinstance(clause, KeepNewest | KeepWithin | KeepEvery))
+    timed = [clause for clause in clauses if isinstance(clause, KeepNewest | KeepWithin | KeepEvery)]
     labelled = [clause for clause in clauses if isinstance(clause, KeepLabelled)]
     return Needs(
         children=sizes,
@@ -47,4 +48,5 @@ def needs_of(policy: Policy, *, sizes: bool) -> Needs:
         created=sizes or any(clause.of is TimeOrigin.CREATED for clause in timed),
         labels=any(not clause.annotation for clause in labelled),
         annotations=any(clause.annotation for clause in labelled),
+        origins=frozenset(clause.of for clause in timed),
     )

@@ -15,14 +15,33 @@ if TYPE_CHECKING:
     from tagsweep.ports import DriverFactory, SourceFactory
 
 _DRIVERS: Final = {
+    "acr": "tagsweep.drivers.acr:AcrDriver",
+    "artifactory": "tagsweep.drivers.artifactory:ArtifactoryDriver",
+    "digitalocean": "tagsweep.drivers.digitalocean:DigitalOceanDriver",
+    "dockerhub": "tagsweep.drivers.dockerhub:HubDriver",
+    "ecr": "tagsweep.drivers.ecr:EcrDriver",
+    "ecr-public": "tagsweep.drivers.ecr_public:EcrPublicDriver",
+    "gar": "tagsweep.drivers.gar:GarDriver",
+    "ghcr": "tagsweep.drivers.ghcr:GhcrDriver",
+    "gitea": "tagsweep.drivers.gitea:GiteaDriver",
+    "gitlab": "tagsweep.drivers.gitlab:GitLabDriver",
+    "harbor": "tagsweep.drivers.harbor:HarborDriver",
+    "nexus": "tagsweep.drivers.nexus:NexusDriver",
     "oci": "tagsweep.drivers.oci:OciDriver",
     "ocilayout": "tagsweep.drivers.ocilayout:OciLayoutDriver",
+    "quay": "tagsweep.drivers.quay:QuayDriver",
+    "scaleway": "tagsweep.drivers.scaleway:ScalewayDriver",
+    "zot": "tagsweep.drivers.zot:ZotDriver",
 }
 _SOURCES: Final = {
+    "aws": "tagsweep.sources.aws:AwsSource",
+    "azure": "tagsweep.sources.azure:AzureSource",
     "command": "tagsweep.sources.command:CommandSource",
     "docker": "tagsweep.sources.docker.source:DockerSource",
     "files": "tagsweep.sources.files:FilesSource",
+    "gcp": "tagsweep.sources.gcp:GcpSource",
     "git": "tagsweep.sources.git:GitSource",
+    "kubernetes": "tagsweep.sources.kubernetes:KubernetesSource",
     "list": "tagsweep.sources.list:ListSource",
     "nomad": "tagsweep.sources.nomad.source:NomadSource",
 }

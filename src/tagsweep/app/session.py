@@ -14,7 +14,8 @@ from tagsweep.ports import CountsRequests
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tagsweep.model.reference import Repository
+    from tagsweep.model.manifest import RawManifest
+    from tagsweep.model.reference import Digest, Repository
     from tagsweep.ports import Clock, Progress, RegistryDriver
     from tagsweep.stores.state import StateDirectory
 
@@ -53,8 +54,18 @@ class Session:
         if registry not in self._drivers:
             settings = self.settings(registry)
             factory = driver_factory(settings.driver if settings.driver is not None else self._detect(settings))
-            self._drivers[registry] = factory.connect(settings, clock=self.clock, progress=self.progress)
+            driver = factory.connect(settings, clock=self.clock, progress=self.progress)
+            self._drivers[registry] = self._by_moving(driver) if settings.untag_by_moving else driver
         return self._drivers[registry]
+
+    def _by_moving(self, driver: RegistryDriver) -> RegistryDriver:
+        """Return the driver with single tags removed by moving them, which the policy names for its registry."""
+        from tagsweep.drivers.moving import untag_by_moving  # noqa: PLC0415 (only for registries that name it)
+
+        def known(digest: Digest) -> RawManifest | None:
+            return self.manifests.get({digest}).get(digest)
+
+        return untag_by_moving(driver, clock=self.clock, known=known)
 
     def _detect(self, settings: RegistrySettings) -> str:
         """Return the driver of a registry that the policy names none for."""

@@ -8,6 +8,7 @@ from tagsweep.app.session import LAYOUT_PREFIX
 from tagsweep.core.patterns import repository_matches
 from tagsweep.model.errors import ConfigurationError, PermissionDenied, Unsupported
 from tagsweep.model.reference import DOCKER_HUB, Digest, Reference, Repository, canonical_registry, is_domain, parse_tag
+from tagsweep.ports import ListsNamespaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +36,11 @@ def _expand(target: str, session: Session) -> list[Repository]:
     registry, path = _split(target)
     driver = session.driver(Repository(registry, path))
     try:
-        paths = list(driver.list_repositories())
+        namespace, slash, _ = path.partition("/")
+        if isinstance(driver, ListsNamespaces) and slash and not _GLOB_CHARACTERS & set(namespace):
+            paths = list(driver.list_namespace(namespace))
+        else:
+            paths = list(driver.list_repositories())
     except (Unsupported, PermissionDenied) as error:
         raise type(error)(
             f"{registry} does not list its repositories for these credentials, so {target!r} is not expanded: {error}",

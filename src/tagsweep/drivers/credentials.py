@@ -43,7 +43,7 @@ class CredentialStore:
 
         Raises ConfigurationError, naming the file, where a file or helper that should give them is broken.
         """
-        found = self._from_environment()
+        found = self.from_environment()
         if found is not None:
             return found
         for path in self._files():
@@ -53,7 +53,8 @@ class CredentialStore:
                 return found
         return None
 
-    def _from_environment(self) -> Credentials | None:
+    def from_environment(self) -> Credentials | None:
+        """Return what tagsweep's own variables name, which win over all that a vendor's driver knows, or None."""
         host = _NOT_NAME.sub("_", self._host.upper())
         for prefix in (f"TAGSWEEP_{host}_", "TAGSWEEP_"):
             username, password = self._environ.get(f"{prefix}USERNAME"), self._environ.get(f"{prefix}PASSWORD")

@@ -89,6 +89,7 @@ class OciDriver:
             policy=policy,
         )
         self._probed: dict[str, Capabilities] = {}
+        self._referrers: dict[str, Capability] = {}
         self._probing = threading.Lock()
 
     @classmethod
@@ -107,6 +108,11 @@ class OciDriver:
     def counts(self) -> Mapping[str, int]:
         """How many requests were sent so far, by method."""
         return self._client.counts
+
+    @property
+    def client(self) -> RegistryClient:
+        """What asks this registry. A vendor's driver asks through it what its registry has at the same host."""
+        return self._client
 
     # --- abilities ------------------------------------------------------------------------------------------------
     def capabilities(self, repository: str) -> Capabilities:
@@ -141,14 +147,19 @@ class OciDriver:
             delete_tag = oci_probe.by_deletion(lambda: self._delete(repository, tag), place=self._place, what="tag")
         else:
             delete_tag = Capability(support=Support.UNKNOWN, why="the registry claims to have every tag")
-        path = f"{_path(repository)}/referrers/{digest}"
-        response = self._read("GET", path, repository, _ACCEPT_INDEX)
         return oci_probe.summary(
             delete_tag=delete_tag,
             delete_manifest=delete_manifest,
-            referrers=oci_probe.by_referrers(response, place=self._place),
+            referrers=self.probe_referrers(repository),
             reads_count_as_pulls=self._endpoint.reads_count_as_pulls,
         )
+
+    def probe_referrers(self, repository: str) -> Capability:
+        """Find out whether the referrers API answers: all that a vendor's driver asks which deletes by other means."""
+        path = f"{_path(repository)}/referrers/{oci_probe.random_digest()}"
+        found = oci_probe.by_referrers(self._read("GET", path, repository, _ACCEPT_INDEX), place=self._place)
+        self._referrers[repository] = found
+        return found
 
     # --- listing --------------------------------------------------------------------------------------------------
     def list_repositories(self) -> Iterator[str]:
@@ -174,6 +185,12 @@ class OciDriver:
     # (crane, Gitea) cut the list and give no Link.
     def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
         """Return every tag, once, in the order of the registry; NotFound where the repository does not exist."""
+        return tuple(ListedTag(name=name) for name in self.tag_names(repository))
+
+    def tag_names(self, repository: str, seen: Callable[[Response], None] | None = None) -> Iterator[str]:
+        """Yield the names of all tags, as :meth:`list_tags` does; ``seen`` is given each page, for a vendor's driver
+        that reads more in it.
+        """
         doing = f"list the tags of {repository}"
 
         def fetch(url: str) -> Response:
@@ -183,10 +200,13 @@ class OciDriver:
             return expect(response, _OK, place=self._place, doing=doing)
 
         def read(response: Response) -> tuple[str, ...]:
-            return tags_in(response, place=self._place, doing=doing)
+            names = tags_in(response, place=self._place, doing=doing)
+            if seen is not None:
+                seen(response)
+            return names
 
         url = f"{self._client.base_url}{_path(repository)}/tags/list"
-        return tuple(ListedTag(name=name) for name in listing(fetch, url, read, place=self._place))
+        yield from listing(fetch, url, read, place=self._place)
 
     # --- manifests ------------------------------------------------------------------------------------------------
     def resolve_tag(self, repository: str, tag: str) -> Digest | None:
@@ -238,8 +258,8 @@ class OciDriver:
         doing = f"list the referrers of {repository}@{subject.short}"
         url = f"{self._client.base_url}{_path(repository)}/referrers/{subject}"
         first = self._read("GET", url, repository, _ACCEPT_INDEX, max_body=_MAX_LISTING)
-        known = self._probed.get(repository)
-        if first.status == NOT_FOUND and not (known is not None and known.referrers.usable):
+        known = self._referrers.get(repository)
+        if first.status == NOT_FOUND and not (known is not None and known.usable):
             return None
         pages = {url: first}
 

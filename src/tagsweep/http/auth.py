@@ -8,6 +8,7 @@ Rule: distribution's token authentication specification.
 from __future__ import annotations
 
 import base64
+import math
 import threading
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
@@ -34,12 +35,16 @@ _REJECTIONS: Final = frozenset({400, 401, 403})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """A user's name and password, or an identity token that buys access tokens; ``found_in`` says where, in words."""
+    """A user's name and password, or an identity token that buys access tokens; ``found_in`` says where, in words.
+
+    Clouds hand out credentials that end: from ``good_until`` (monotonic seconds) on they are looked up anew.
+    """
 
     username: str = ""
     password: str = field(default="", repr=False)
     identity_token: str = field(default="", repr=False)
     found_in: str = ""
+    good_until: float = math.inf
 
     @property
     def basic(self) -> str:
@@ -50,7 +55,9 @@ class Credentials:
 
 
 Lookup: TypeAlias = Callable[[str], Credentials | None]
-"""Finds the credentials for a repository path (empty for the registry itself); called once somebody asks for them."""
+"""Finds the credentials for a repository path (empty for the registry itself); called once somebody asks for them, and
+again when those that it gave have ended.
+"""
 
 
 class AuthSession:
@@ -272,9 +279,9 @@ class AuthSession:
     def _credentials(self, scope: Scope) -> Credentials | None:
         name = scope.name if scope.kind == "repository" else ""
         with self._looking:  # a credential helper may ask the person: once, not once a thread
-            if name not in self._found:
-                self._found[name] = self._lookup(name)
-            credentials = self._found[name]
+            credentials = self._found.get(name)
+            if name not in self._found or (credentials and credentials.good_until <= self._monotonic()):
+                credentials = self._found[name] = self._lookup(name)
         if credentials is not None and credentials in self._rejected:
             known = self._rejected[credentials]
             raise AuthenticationFailed(str(known), remedy=known.remedy, status=known.status)

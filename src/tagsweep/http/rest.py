@@ -100,8 +100,8 @@ class RestClient:
     ) -> Response:
         """Send one request to ``path`` below the base (or a URL of its origin) and return the answer, of any status.
 
-        ``body`` is sent as JSON. ``about`` names what the request is about, for the circuit breaker. Raises
-        AuthenticationFailed for a 401 that no other credentials cure, ProtocolViolation for a redirect.
+        ``body`` is sent as JSON, bytes as they are. ``about`` names what the request is about, for the circuit breaker.
+        Raises AuthenticationFailed for a 401 that no other credentials cure, ProtocolViolation for a redirect.
         """
         self._breaker.check(method, about)
         request = Request(
@@ -112,7 +112,7 @@ class RestClient:
                 **({"Content-Type": "application/json"} if body is not None else {}),
                 **(headers or {}),
             },
-            body=None if body is None else json.dumps(body).encode(),
+            body=body if body is None or isinstance(body, bytes) else json.dumps(body).encode(),
             max_body=_LARGEST_ANSWER,
         )
         response = self._authorized(request)
@@ -169,6 +169,8 @@ class RestClient:
         *,
         doing: str,
         query: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        about: str = "",
         following: Callable[[Response, Any], str | None] | None = None,
     ) -> Iterator[Any]:
         """Yield the JSON document of each page, the first at ``path``. ``following`` returns the path or URL of the
@@ -182,7 +184,7 @@ class RestClient:
             if url in visited:
                 break
             visited.add(url)
-            response = self.send("GET", url)
+            response = self.send("GET", url, headers=headers, about=about)
             document = self.read(response, doing=doing)
             yield document
             target = next_link(response, place=self.place) if following is None else following(response, document)

@@ -46,7 +46,13 @@ class Capabilities:
     delete_cost_grows_with_tags: bool = False
     """Deleting a manifest costs the server time in proportion to the tags of its repository (distribution 2.x)."""
     last_tag_takes_manifest: bool = False
-    """Removing the last tag of a manifest deletes the manifest (Amazon ECR)."""
+    """Removing the last tag of a manifest deletes the manifest, at once (Amazon ECR) or soon after (Quay, GitLab)."""
+    delete_takes_children: bool = False
+    """Deleting an index takes along what it lists, unless that has a tag or another index lists it too (Harbor)."""
+    untag_moves: bool = False
+    """Removing one tag writes to it first (it is moved to a throw-away manifest), so that is done only to tags whose
+    digest has to stay; all others go with their digest.
+    """
     undo: str = ""
     """The registry's own way to take back a deletion, in words; empty where it has none."""
     reclaim: str = ""

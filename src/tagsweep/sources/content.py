@@ -13,6 +13,7 @@ HEAD: Final = 64 * 1024
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _LFS_LARGEST: Final = 1024
 _SNIFFED: Final = 8000
+_PDF: Final = b"%PDF-"  # its text is packed into letters, some of which look like an image
 _OVERHEAD: Final = 200
 # The longer mark first: UTF-32's begins with UTF-16's.
 _MARKS: Final = (
@@ -79,7 +80,7 @@ def decode(data: bytes) -> str | None:
             text = data[len(mark) :].decode(encoding, "replace")
             break
     if text is None:
-        if b"\0" in data[:_SNIFFED]:  # what git, too, takes for binary
+        if b"\0" in data[:_SNIFFED] or data.startswith(_PDF):  # the first is what git, too, takes for binary
             return None
         try:
             text = data.decode("utf-8")

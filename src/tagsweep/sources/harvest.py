@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from tagsweep.model.usage import Coverage, Unresolved, Usage, UsageReport
+from tagsweep.model.usage import UsageReport
+from tagsweep.sources.collecting import Collection
 from tagsweep.sources.content import Left, Why
 from tagsweep.sources.pathglobs import shown
 from tagsweep.sources.syntaxes.files import File, Syntax
-from tagsweep.sources.syntaxes.findings import Place, evidence
 from tagsweep.sources.syntaxes.scan import Scan, claimed
 
 _MOST_GAPS: Final = 50
@@ -26,15 +26,12 @@ class Harvest:
     """The growing answer of one source. ``where`` is a place for a person, without path and line."""
 
     def __init__(self, source: str, syntaxes: Sequence[Syntax] | None = None) -> None:
-        self.source = source
         self._syntaxes = syntaxes
         self.files = 0
         self.broken = False
         """Whether something could not be read that should be there."""
         self._left: Counter[str] = Counter()
-        self._usages: dict[Usage, None] = {}
-        self._unresolved: dict[Unresolved, None] = {}
-        self._invalid: dict[str, None] = {}
+        self._found = Collection(source)
         self._gaps: dict[str, set[str]] = {}
         self._first: dict[tuple[str, str], str] = {}
 
@@ -42,13 +39,10 @@ class Harvest:
         """Take in what one file says. What a syntax could not read in it is a gap."""
         if not scan.findings and not scan.problems:
             return
-        place = Place(source=self.source, where=_spot(where, path), path=shown(path))
-        found = evidence(scan.findings, place)
-        self._usages.update(dict.fromkeys(found.usages))
-        self._unresolved.update(dict.fromkeys(found.unresolved))
-        self._invalid.update(dict.fromkeys(found.invalid))
+        spot = _spot(where, path)
+        self._found.take(scan.findings, where=spot, path=shown(path))
         for problem in scan.problems:
-            self.gap(f"{place.where} cannot be read as {problem}; correct it, or exclude it if it does not matter")
+            self.gap(f"{spot} cannot be read as {problem}; correct it, or exclude it if it does not matter")
 
     def leave(self, left: Left, *, where: str, path: str, needed: bool = False) -> None:
         """Take note of a file that is not read: a gap if it is ``needed`` because another one names it, or if a syntax
@@ -84,16 +78,11 @@ class Harvest:
             gaps = [*gaps[:_MOST_GAPS], f"{more:,} more of this kind, shown when these are settled"]
         unit = "file" if self.files == 1 else "files"
         left = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self._left.items()) if count)
-        return UsageReport(
-            source=self.source,
-            taken_at=taken_at,
-            usages=tuple(self._usages),
-            unresolved=tuple(self._unresolved),
-            coverage=Coverage(gaps=tuple(gaps)),
-            invalid=tuple(self._invalid),
-            examined=self.files,
-            unit=" ".join(part for part in (unit, within, f"({left} not read)" if left else "") if part),
-        )
+        for gap in gaps:
+            self._found.gap(gap)
+        self._found.examined = self.files
+        text = " ".join(part for part in (unit, within, f"({left} not read)" if left else "") if part)
+        return self._found.report(taken_at, unit=text)
 
 
 def _spot(where: str, path: str) -> str:

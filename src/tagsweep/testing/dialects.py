@@ -121,6 +121,8 @@ class Dialect:
     digest_delete: Refusal | None = None
     digest_delete_takes_tags: bool = True
     """False: tags stay and still resolve when their digest is deleted (crane)."""
+    digest_delete_takes_children: bool = False
+    """Deleting an index takes everything that it lists along, whoever else lists it (seen on Docker Hub)."""
     child_delete: Refusal | None = None
     """How deleting a manifest that an index lists is refused, where it is."""
     unknown_repository_delete: Refusal | None = None

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Protocol, Self, assert_never
+from typing import Final, Protocol, Self, assert_never, runtime_checkable
 
 from tagsweep.model.manifest import RawManifest
 from tagsweep.model.reference import Digest
@@ -67,6 +67,15 @@ class VendorApi(Protocol):
 
     def answer(self, request: WireRequest) -> Answer | None:
         """Return the answer, or None where the request is not this API's. Called from many threads at once."""
+        ...
+
+
+@runtime_checkable
+class RefinesRegistry(Protocol):
+    """A vendor API whose registry API answers some requests in another way than any dialect. Rights were checked."""
+
+    def refine(self, request: WireRequest) -> Answer | None:
+        """Return the answer to a request of the registry API, or None where the dialect answers it."""
         ...
 
 
@@ -267,6 +276,9 @@ class FakeRegistry:
         route, query = parse_target(request.target)
         if not isinstance(route, Token | Nowhere) and (refused := self._gate.refuse(request, route)) is not None:
             return refused
+        for api in self._apis:
+            if isinstance(api, RefinesRegistry) and (answered := api.refine(request)) is not None:
+                return answered
         reading = request.method in ("GET", "HEAD")
         answer = self._read(route, request, query) if reading else self._write(route, request, query)
         return answer if answer is not None else error(405, "UNSUPPORTED", "The operation is unsupported.")

@@ -106,11 +106,17 @@ class Writer:
             return refusal(dialect.tagged_delete)
         if dialect.child_delete is not None and repository.parents(digest):
             return refusal(dialect.child_delete)
-        del repository.manifests[digest]
+        self._drop(repository, digest)
         if dialect.digest_delete_takes_tags:
             for tag in tagged:
                 del repository.tags[tag]
         return Answer(status=202)
+
+    def _drop(self, repository: StoredRepository, digest: Digest) -> None:
+        parsed = self._storage.parsed(repository.manifests.pop(digest))
+        if self._dialect.digest_delete_takes_children and parsed is not None:
+            for child in parsed.children:
+                repository.manifests.pop(child.digest, None)
 
     def _no_repository(self) -> Answer:
         unknown = self._dialect.unknown_repository_delete or self._dialect.unknown_repository

@@ -22,9 +22,12 @@ from tagsweep.model.policy import (
 
 cases: list[tuple[KeepClause, Needs]] = [
     (KeepAll(), Needs()),
-    (KeepNewest(count=3), Needs()),
-    (KeepNewest(count=3, of=TimeOrigin.FIRST_SEEN), Needs()),
-    (KeepWithin(age=timedelta(days=1), of=TimeOrigin.CREATED), Needs(created=True)),
+    (KeepNewest(count=3), Needs(origins=frozenset({TimeOrigin.PUSHED}))),
+    (KeepNewest(count=3, of=TimeOrigin.FIRST_SEEN), Needs(origins=frozenset({TimeOrigin.FIRST_SEEN}))),
+    (
+        KeepWithin(age=timedelta(days=1), of=TimeOrigin.CREATED),
+        Needs(created=True, origins=frozenset({TimeOrigin.CREATED})),
+    ),
     (KeepLabelled(key="keep"), Needs(labels=True)),
     (KeepLabelled(key="keep", annotation=True), Needs(annotations=True)),
 ]

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagsweep.model.errors import ConfigurationError, ProtocolViolation
@@ -233,6 +233,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=60)
     | st.lists(_JSON | st.dictionaries(st.sampled_from(["reference", "text"]), _JSON)).map(json.dumps)

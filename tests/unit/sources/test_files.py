@@ -185,3 +185,11 @@ def test_wrong_options_are_told(options: dict[str, object]) -> None:
     settings = source_settings("files", **({"path": "tree"} | options))
     with pytest.raises(ConfigurationError, match="files/test"):
         FilesSource.configure(settings, context=source_context())
+
+
+def test_a_pdf_is_binary(tree: Path) -> None:
+    """The packed text of a PDF has no zero byte at times, and what looks like an image in it is none."""
+    (tree / "page.pdf").write_bytes(b"%PDF-1.4\nGb0 Ws3af/8:1cCb4 acme/api:1\n")
+    report = FilesSource.configure(source_settings("files", path=str(tree)), context=source_context()).collect(NOW)
+    assert report.usages == ()
+    assert "1 binary" in report.unit

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagsweep.model.errors import ConfigurationError
@@ -201,6 +201,7 @@ def test_wrong_options_are_told(options: dict[str, object]) -> None:
         ListSource.configure(SourceSettings(name="list/hold", kind="list", options=options), context=source_context())
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="aA/:@1.${}#<>%-\"' \t\ufeff", max_size=30), max_size=6))
 def test_no_line_is_dropped_in_silence(lines: list[str]) -> None:
     """Whatever a line is: if it is not empty and no comment, something comes out for it, and never an exception."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagsweep.sources.docker import extract as docker
@@ -54,6 +54,7 @@ _ANY = st.recursive(
 _OBJECT = st.dictionaries(_KEYS, _ANY, max_size=8)
 
 
+@settings(deadline=None)
 @given(_OBJECT, _OBJECT, _ANY)
 def test_the_engine_may_answer_anything(entry: dict[str, Any], stored: dict[str, Any], page: object) -> None:
     """Entries of any form give findings or none, and never an exception."""
@@ -66,6 +67,7 @@ def test_the_engine_may_answer_anything(entry: dict[str, Any], stored: dict[str,
     assert docker.unnamed_service(entry) in (True, False)
 
 
+@settings(deadline=None)
 @given(_OBJECT)
 def test_nomad_may_answer_anything(job: dict[str, Any]) -> None:
     """Jobs of any form give findings or none, and never an exception."""
@@ -73,6 +75,7 @@ def test_nomad_may_answer_anything(job: dict[str, Any]) -> None:
     assert isinstance(state_of(job), str)
 
 
+@settings(deadline=None)
 @given(_KEYS, _ANY)
 def test_a_good_entry_with_one_odd_part_is_still_read(key: str, value: object) -> None:
     """Whatever one part of an entry is, what the other parts name is found."""

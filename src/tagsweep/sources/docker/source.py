@@ -13,14 +13,15 @@ from urllib.parse import quote
 
 from tagsweep.model.errors import ConfigurationError, NotFound, ProtocolViolation, TagsweepError
 from tagsweep.model.policy import SourceSettings
-from tagsweep.model.usage import Coverage, Unresolved, Usage, UsageReport
+from tagsweep.model.usage import UsageReport
 from tagsweep.ports import SourceContext
+from tagsweep.sources.collecting import Collection
 from tagsweep.sources.docker import extract
 from tagsweep.sources.docker.address import check_socket, read_endpoint
 from tagsweep.sources.docker.extract import Container, LocalImage
 from tagsweep.sources.jsonapi import Endpoint, JsonApi, Remedies, as_gap, dig, entries, objects_at, text_at
 from tagsweep.sources.options import Options
-from tagsweep.sources.syntaxes.findings import Finding, Place, evidence
+from tagsweep.sources.syntaxes.findings import Finding
 
 _REMEDIES: Final = Remedies(
     unreachable="check host, and for TLS ca, cert and key of this source",
@@ -52,7 +53,7 @@ class DockerSource:
 
     def collect(self, now: datetime) -> UsageReport:
         """Return what containers, images, plugins and services use; each part that cannot be read is a gap."""
-        found = _Collection(source=self.name)
+        found = _Machine(self.name)
         try:
             if self.endpoint.unix_socket:
                 check_socket(self.endpoint.unix_socket, place=self.name)
@@ -61,10 +62,10 @@ class DockerSource:
         except ConfigurationError:
             raise
         except TagsweepError as error:
-            found.gaps.append(as_gap(error))
-        return found.report(now)
+            found.gap(as_gap(error))
+        return found.report(now, unit="containers, images and services")
 
-    def _ask(self, api: JsonApi, found: _Collection) -> None:
+    def _ask(self, api: JsonApi, found: _Machine) -> None:
         version = api.get("/version")
         if not isinstance(version, dict) or not text_at(version, "Version"):
             raise ProtocolViolation(f"{self.name}: what answers there is neither Docker nor Podman")
@@ -72,7 +73,7 @@ class DockerSource:
         podman = any("podman" in text_at(part, "Name").lower() for part in objects_at(version, "Components"))
         engine = _Engine(api=api, prefix=prefix, place=self.name)
         info = found.part(partial(engine.one, "/info"))
-        found.machine = text_at(info, "Name")
+        found.name = text_at(info, "Name")
         images = found.part(engine.images) or {}
         for image in images.values() if self.stored else ():
             found.add(extract.in_store(image), f"image {(*image.names, *image.by_digest(), image.id)[0]}")
@@ -83,47 +84,23 @@ class DockerSource:
                 found.part(partial(_swarm, engine, dig(info, "Swarm"), found))
 
 
-@dataclass(slots=True, kw_only=True)
-class _Collection:
-    """A report in the making."""
+class _Machine(Collection):
+    """What one machine says, and how the machine is called."""
 
-    source: str
-    machine: str = ""
-    usages: list[Usage] = field(default_factory=list)
-    unresolved: list[Unresolved] = field(default_factory=list)
-    invalid: list[str] = field(default_factory=list)
-    gaps: list[str] = field(default_factory=list)
-    examined: int = 0
+    name = ""
 
     def add(self, findings: Iterable[Finding], what: str) -> None:
         """Add what was found in ``what``, such as ``container web``."""
         self.examined += 1
-        where = f"{self.machine} {what}".strip()
-        found = evidence(findings, Place(source=self.source, where=where, path=what.replace(" ", "/", 1)))
-        self.usages += found.usages
-        self.unresolved += found.unresolved
-        self.invalid += found.invalid
+        self.take(findings, where=f"{self.name} {what}".strip(), path=what.replace(" ", "/", 1))
 
     def part(self, read: Callable[[], Any]) -> Any:
         """Return what ``read`` returns; where it fails, that is a gap and the rest goes on."""
         try:
             return read()
         except TagsweepError as error:
-            self.gaps.append(as_gap(error))
+            self.gap(as_gap(error))
             return None
-
-    def report(self, now: datetime) -> UsageReport:
-        """Return all of it, each thing once."""
-        return UsageReport(
-            source=self.source,
-            taken_at=now,
-            usages=tuple(dict.fromkeys(self.usages)),
-            unresolved=tuple(dict.fromkeys(self.unresolved)),
-            invalid=tuple(dict.fromkeys(self.invalid)),
-            coverage=Coverage(gaps=tuple(dict.fromkeys(self.gaps))),
-            examined=self.examined,
-            unit="containers, images and services",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +125,7 @@ class _Engine:
         return {image.id.removeprefix("sha256:"): image for image in found}
 
 
-def _containers(engine: _Engine, images: Mapping[str, LocalImage], found: _Collection) -> None:
+def _containers(engine: _Engine, images: Mapping[str, LocalImage], found: _Machine) -> None:
     for entry in engine.many("/containers/json", "the containers", {"all": "1"}):
         container = extract.read_container_entry(entry)
         page = None
@@ -165,18 +142,18 @@ def _page(engine: _Engine, container: Container) -> Any:
         return None  # it was removed since the list was made, and with it its use
 
 
-def _plugins(engine: _Engine, found: _Collection) -> None:
+def _plugins(engine: _Engine, found: _Machine) -> None:
     for entry in engine.many("/plugins", "the plugins"):
         found.add(extract.in_plugin(entry), f"plugin {text_at(entry, 'Name')}")
 
 
-def _swarm(engine: _Engine, state: Any, found: _Collection) -> None:
+def _swarm(engine: _Engine, state: Any, found: _Machine) -> None:
     if not isinstance(state, dict):
         raise ProtocolViolation(f"{engine.place}: /info does not tell whether this machine is in a Swarm")
     if text_at(state, "LocalNodeState").lower() in _NO_SWARM:
         return
     if dig(state, "ControlAvailable") is not True:
-        found.gaps.append(
+        found.gap(
             f"{engine.place}: this machine is in a Swarm and is not its manager, so the services cannot be seen: "
             "ask a manager in a source of its own, and write swarm: false here"
         )
@@ -186,7 +163,7 @@ def _swarm(engine: _Engine, state: Any, found: _Collection) -> None:
         name = text_at(entry, "Spec", "Name")
         names[text_at(entry, "ID")] = name
         if extract.unnamed_service(entry):
-            found.gaps.append(f"{engine.place}: the service {name} does not say what it runs")
+            found.gap(f"{engine.place}: the service {name} does not say what it runs")
         found.add(extract.in_service(entry), f"service {name}")
     for entry in engine.many("/tasks", "the tasks"):
         service = names.get(text_at(entry, "ServiceID"), text_at(entry, "ServiceID")[:12])

@@ -166,6 +166,11 @@ class _Part:
             raise NotParsed("it is labelled owner=helm and holds no release")
         release = read_release(packed, in_secret=self._resource.plural == "secrets")
         namespace = _name(thing).rpartition("/")[0]
+        self._broken += [
+            f"Helm release {release.name} in {namespace or 'the cluster'}, revision {release.revision}: {problem}; "
+            "upgrade or uninstall the release, or delete that revision if nobody goes back to it"
+            for problem in release.problems
+        ]
         self.tally.add_named(namespace, "Helm release", release.name, release.findings)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 from tagsweep.model.errors import ConfigurationError, NotFound, ProtocolViolation, TagsweepError
 from tagsweep.model.policy import SourceSettings
-from tagsweep.model.usage import Coverage, Unresolved, Usage, UsageReport
+from tagsweep.model.usage import UsageReport
 from tagsweep.ports import SourceContext
+from tagsweep.sources.collecting import Collection
 from tagsweep.sources.jsonapi import JsonApi, Remedies, as_gap, dig, entries, objects_at, text_at
 from tagsweep.sources.nomad.address import Access, read_access
 from tagsweep.sources.nomad.extract import in_job, state_of
 from tagsweep.sources.options import Options
-from tagsweep.sources.syntaxes.findings import Finding, Place, evidence
 
 _PAGE: Final = "500"
 _MOST_PAGES: Final = 10_000
@@ -59,7 +59,7 @@ class NomadSource:
         """Return what the jobs use; a region, namespace or job that cannot be read is a gap."""
         token = self.access.read_token(place=self.name)
         headers = {"X-Nomad-Token": token} if token else {}
-        found = _Found(source=self.name)
+        found = Collection(self.name)
         try:
             with JsonApi(
                 self.access.endpoint, place=self.name, remedies=_REMEDIES, context=self.context, headers=headers
@@ -69,53 +69,21 @@ class NomadSource:
         except ConfigurationError:
             raise
         except TagsweepError as error:
-            found.gaps.append(as_gap(error))
-        return found.report(now)
+            found.gap(as_gap(error))
+        return found.report(now, unit="jobs")
 
-    def _ask(self, region: _Region, found: _Found) -> None:
+    def _ask(self, region: _Region, found: Collection) -> None:
         if _ALL in self.namespaces:
             try:
                 if not region.sees_everything():
-                    found.gaps.append(f"{self.name}, region {region.name}: {_NARROW}")
+                    found.gap(f"{self.name}, region {region.name}: {_NARROW}")
             except TagsweepError as error:
-                found.gaps.append(as_gap(error))
+                found.gap(as_gap(error))
         for namespace in self.namespaces:
             try:
                 _read_namespace(region, namespace, found)
             except TagsweepError as error:
-                found.gaps.append(f"region {region.name}, namespace {namespace}: {as_gap(error)}")
-
-
-@dataclass(slots=True, kw_only=True)
-class _Found:
-    """A report in the making."""
-
-    source: str
-    usages: dict[Usage, None] = field(default_factory=dict)
-    unresolved: dict[Unresolved, None] = field(default_factory=dict)
-    invalid: dict[str, None] = field(default_factory=dict)
-    gaps: list[str] = field(default_factory=list)
-    examined: int = 0
-
-    def add(self, findings: Iterable[Finding], *, where: str, path: str) -> None:
-        """Add what one version of a job says."""
-        told = evidence(findings, Place(source=self.source, where=where, path=path))
-        self.usages |= dict.fromkeys(told.usages)
-        self.unresolved |= dict.fromkeys(told.unresolved)
-        self.invalid |= dict.fromkeys(told.invalid)
-
-    def report(self, now: datetime) -> UsageReport:
-        """Return all of it."""
-        return UsageReport(
-            source=self.source,
-            taken_at=now,
-            usages=tuple(self.usages),
-            unresolved=tuple(self.unresolved),
-            invalid=tuple(self.invalid),
-            coverage=Coverage(gaps=tuple(dict.fromkeys(self.gaps))),
-            examined=self.examined,
-            unit="jobs",
-        )
+                found.gap(f"region {region.name}, namespace {namespace}: {as_gap(error)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +131,7 @@ def _regions(api: JsonApi, place: str) -> tuple[str, ...]:
     return tuple(regions)
 
 
-def _read_namespace(region: _Region, namespace: str, found: _Found) -> None:
+def _read_namespace(region: _Region, namespace: str, found: Collection) -> None:
     running: Counter[tuple[str, str, int]] = Counter()
     example: dict[tuple[str, str, int], str] = {}
     for allocation in region.many("/v1/allocations", "the allocations", namespace=namespace):
@@ -180,7 +148,7 @@ def _read_namespace(region: _Region, namespace: str, found: _Found) -> None:
                 count = running.pop((home, identity, _version(job, "Version")), 0)
                 _add(found, region, job, note=_joined(note, _allocations(count)))
         except TagsweepError as error:
-            found.gaps.append(f"job {home}/{identity}: {as_gap(error)}")
+            found.gap(f"job {home}/{identity}: {as_gap(error)}")
     for (home, identity, version), count in running.items():  # of a version, or a whole job, that Nomad has forgotten
         try:
             whole = region.one(f"/v1/allocation/{quote(example[home, identity, version], safe='')}", namespace=home)
@@ -188,7 +156,7 @@ def _read_namespace(region: _Region, namespace: str, found: _Found) -> None:
         except NotFound:
             continue  # it has ended meanwhile
         except TagsweepError as error:
-            found.gaps.append(f"an allocation of {home}/{identity}: {as_gap(error)}")
+            found.gap(f"an allocation of {home}/{identity}: {as_gap(error)}")
 
 
 def _versions(region: _Region, identity: str, namespace: str) -> Iterator[tuple[Mapping[str, Any], str]]:
@@ -213,12 +181,12 @@ def _versions(region: _Region, identity: str, namespace: str) -> Iterator[tuple[
             yield version, _joined(state, "rollback target")
 
 
-def _add(found: _Found, region: _Region, job: Mapping[str, Any], *, note: str) -> None:
+def _add(found: Collection, region: _Region, job: Mapping[str, Any], *, note: str) -> None:
     identity = f"{text_at(job, 'Namespace')}/{text_at(job, 'ID')}"
     where = f"{region.name} job {identity} version {_version(job, 'Version')}"
     if not objects_at(job, "TaskGroups"):
         raise ProtocolViolation(f"{region.place}: {where} does not say what it runs")
-    found.add(in_job(job, note=note), where=where, path=identity)
+    found.take(in_job(job, note=note), where=where, path=identity)
 
 
 def _version(job: Mapping[str, Any], key: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Final
 
 from tagsweep.sources.syntaxes import shell
@@ -72,8 +73,13 @@ def _names_target(finding: Finding) -> bool:
     return isinstance(finding, NoReference) and "+" in finding.text
 
 
+def _uncommented(instruction: Instruction) -> Iterator[tuple[str, int]]:
+    """Yield the words up to a comment behind them, which an Earthfile may have on every line."""
+    return takewhile(lambda each: not each[0].startswith("#"), words_of(instruction))
+
+
 def _saved(instruction: Instruction, values: dict[str, Value]) -> Iterator[Finding]:
-    words = list(words_of(instruction))
+    words = list(_uncommented(instruction))
     if not words or words[0][0].upper() != "IMAGE":
         return
     expecting = False
@@ -93,7 +99,7 @@ def _saved(instruction: Instruction, values: dict[str, Value]) -> Iterator[Findi
 def _pulled(instruction: Instruction, values: dict[str, Value]) -> Iterator[Finding]:
     """Yield ``--pull image``, and the name that ``--load name=+target`` gives to what a target builds."""
     previous = ""
-    for word, line in words_of(instruction):
+    for word, line in _uncommented(instruction):
         name, equals, value = word.partition("=")
         if previous == "--pull":
             yield from read_image(word, line=line, variables=values.get)

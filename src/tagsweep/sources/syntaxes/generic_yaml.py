@@ -44,6 +44,7 @@ _MARKED: Final = ("docker://", "docker-image://", "docker-pullable://", "oci://"
 _LINE: Final = re.compile(r"\s*(?:-\s+)?[\"']?(?P<key>[A-Za-z][A-Za-z0-9_-]*)[\"']?\s*:\s+(?P<value>\S.*?)\s*,?\s*")
 _TEMPLATE: Final = re.compile(r"\{\{|\{%|<%")
 _COMMENT: Final = re.compile(r"\s#.*$")
+_NAMED_GROUP: Final = re.compile(r"\(\?P?<[A-Za-z]")  # a regular expression by which an updater finds an image
 _SHORTEST_SCRIPT: Final = 8
 
 
@@ -178,7 +179,7 @@ class _Reader:
 
     def embedded(self, text: str, spot: Scalar) -> Iterator[Finding]:
         """Yield what a block of text names: YAML or JSON in a text, a script, or words."""
-        if _SIGNAL.search(text) is None:
+        if _SIGNAL.search(text) is None or ("\n" not in text and _NAMED_GROUP.search(text) is not None):
             return
         # JSON and scripts in a quoted text have all of their lines on one.
         first = spot.first_line + self.offset

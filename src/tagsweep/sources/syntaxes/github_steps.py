@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from tagsweep.sources.syntaxes import pipeline
 from tagsweep.sources.syntaxes.findings import Finding, NoReference, Open
 from tagsweep.sources.syntaxes.image import read_image
+from tagsweep.sources.syntaxes.kubernetes_fields import is_tagged
 from tagsweep.sources.syntaxes.template import Value, Variables
 from tagsweep.sources.syntaxes.yamlnodes import Pairs, Scalar
 
@@ -21,6 +23,7 @@ _IMAGE_INPUT: Final = re.compile(
     r"(?:[a-z0-9]+[-_])*(?:image|images|container|containers)(?:[-_](?:ref|reference|name|uri|url))?|base[-_]image",
     re.IGNORECASE,
 )
+_VERSION_ENDS: Final = ("-tag", "_tag", "-version", "_version")
 _BUILD: Final = frozenset({"cache-from", "cache-to", "build-contexts", "build-args", "driver-opts", "outputs", "set"})
 _KEY: Final = re.compile(r"\b(?:ref|name)=([^,\s\"]+)")
 _SHAPE: Final = re.compile(r"[^\s=]*(?:[/:]|\$)[^\s=]*")
@@ -55,9 +58,21 @@ def given(uses: str, inputs: Pairs, lines: list[str], *, at: str, variables: Var
             for line, word in pipeline.words(node, lines):
                 yield from _named(read_image(word, line=line, at=at, note=note, variables=variables))
         elif _IMAGE_INPUT.fullmatch(key) and not _NAMES_ONLY.search(uses):
-            yield from _images(node, lines, at=at, variables=variables)
+            yield from _images(_with_version(name, node, inputs), lines, at=at, variables=variables)
         elif key in {"run", "script"} and uses and "github-script" not in uses:
             yield from pipeline.script(node, lines, at=at, variables=variables)
+
+
+def _with_version(name: str, node: Scalar, inputs: Pairs) -> Scalar:
+    """Return the image of an input with the version that stands in an input of its own, as ``image-tag`` beside
+    ``image``, or ``tool-version`` beside ``tool-image``; as it is where there is none or it has one.
+    """
+    if is_tagged(node.value) or len(node.value.split()) != 1:
+        return node
+    stem = re.sub(r"[-_]?image$", "", name, flags=re.IGNORECASE)
+    beside = [f"{name}{end}" for end in _VERSION_ENDS] + [f"{stem}{end}" for end in _VERSION_ENDS if stem]
+    version = next((text for key in beside if (text := inputs.text(key)) is not None), None)
+    return node if version is None else replace(node, value=f"{node.value}:{version.value.strip()}")
 
 
 def _build(key: str, node: Scalar, lines: list[str], *, at: str, variables: Variables) -> Iterator[Finding]:

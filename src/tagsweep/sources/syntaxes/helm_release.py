@@ -19,6 +19,7 @@ from tagsweep.sources.syntaxes.files import File, NotParsed
 from tagsweep.sources.syntaxes.findings import Finding, NoReference
 from tagsweep.sources.syntaxes.kubernetes import objects_in, values_in
 from tagsweep.sources.syntaxes.podspec import Reading, images_in
+from tagsweep.sources.syntaxes.scan import speaks_of_images
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 """A release that unpacks to more is refused: etcd keeps at most about a megabyte of it, so it would be a bomb."""
@@ -26,6 +27,7 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 _GZIP: Final = b"\x1f\x8b\x08"
 _DEEPEST: Final = 50
 _NO_ROLLBACK: Final = frozenset({"deployed", "pending-install", "pending-upgrade", "pending-rollback"})
+_SOURCE: Final = re.compile(r"^# Source: (\S+)", re.MULTILINE)
 _IMAGES: Final = "artifacthub.io/images"
 
 
@@ -63,12 +65,16 @@ class _Stored(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelmRelease:
-    """One revision of a release and what it names. ``superseded`` revisions are what a rollback goes back to."""
+    """One revision of a release and what it names. ``superseded`` revisions are what a rollback goes back to.
+
+    ``problems`` tell which of its manifests speak of images and are no YAML, so that not all that they name is known.
+    """
 
     name: str
     revision: int
     status: str
     findings: tuple[Finding, ...] = field(default=())
+    problems: tuple[str, ...] = field(default=())
 
     @property
     def superseded(self) -> bool:
@@ -89,9 +95,9 @@ def read_release(data: str, *, in_secret: bool = True) -> HelmRelease:
     status = stored.info.status if stored.info is not None else "unknown"
     release = HelmRelease(name=stored.name, revision=stored.version, status=status)
     note = f"revision {release.revision}, {status}" + (": rollback target" if release.superseded else "")
-    return HelmRelease(
-        name=stored.name, revision=stored.version, status=status, findings=tuple(dict.fromkeys(_findings(stored, note)))
-    )
+    problems: list[str] = []
+    findings = tuple(dict.fromkeys(_findings(stored, note, problems)))
+    return replace(release, findings=findings, problems=tuple(dict.fromkeys(problems)))
 
 
 def _base64(data: bytes) -> bytes:
@@ -112,10 +118,10 @@ def _unpacked(packed: bytes) -> bytes:
     return text
 
 
-def _findings(stored: _Stored, note: str) -> list[Finding]:
-    found = list(_manifest(stored.manifest, note))
+def _findings(stored: _Stored, note: str, problems: list[str]) -> list[Finding]:
+    found = list(_manifest(stored.manifest, note, problems))
     for hook in stored.hooks or ():
-        found.extend(_manifest(hook.manifest, f"{note}; hook"))
+        found.extend(_manifest(hook.manifest, f"{note}; hook", problems))
     if stored.chart is None:
         return found
     metadata = stored.chart.metadata if stored.chart.metadata is not None else _Metadata()
@@ -134,22 +140,25 @@ def _findings(stored: _Stored, note: str) -> list[Finding]:
     return found
 
 
-def _manifest(text: str, note: str) -> tuple[Finding, ...]:
+def _manifest(text: str, note: str, problems: list[str]) -> tuple[Finding, ...]:
     reading = Reading(named=True, note=note, embedded=objects_in)
     try:
         found = images_in(values_in(text), reading)
     except NotParsed:
         found = ()
         for document in re.split(r"^---\s*$", text, flags=re.MULTILINE):
-            found += _document(document, reading)
+            found += _document(document, reading, problems)
     return tuple(replace(each, line=0) for each in found)  # the line is nowhere that a person could look
 
 
-def _document(text: str, reading: Reading) -> tuple[Finding, ...]:
+def _document(text: str, reading: Reading, problems: list[str]) -> tuple[Finding, ...]:
     """Return what one document names; where it is no YAML, whatever has the shape of a reference."""
     try:
         return images_in(values_in(text), reading)
-    except NotParsed:
+    except NotParsed as error:
+        if speaks_of_images(text):
+            source = _SOURCE.search(text)
+            problems.append(f"a manifest in it{f' ({source[1]})' if source is not None else ''} is no YAML: {error}")
         return tuple(plain_text.extract(File("", text)))
 
 

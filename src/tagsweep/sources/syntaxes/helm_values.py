@@ -17,6 +17,7 @@ from tagsweep.sources.syntaxes.helm_chart import chart_of
 from tagsweep.sources.syntaxes.helm_template import image_lines
 from tagsweep.sources.syntaxes.image import read_image
 from tagsweep.sources.syntaxes.image_split import Split, splits, texts
+from tagsweep.sources.syntaxes.kubernetes_kinds import without_schemas
 from tagsweep.sources.syntaxes.line_starts import begins_line
 from tagsweep.sources.syntaxes.yamlnodes import Items, Pairs, Scalar, documents, walk
 
@@ -50,7 +51,9 @@ def extract(file: File) -> Iterator[Finding]:
     """Yield the images that the values name, as far as they name them."""
     lines = file.text.splitlines()
     holder = _holds_values(file)
-    for root in pipeline.mappings(file):
+    for root in documents(without_schemas(file.text) if holder else file.text):
+        if not isinstance(root, Pairs):
+            continue
         if not holder:
             yield from of_values(root, lines)
             continue

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from tagsweep.sources.syntaxes.files import File, NotParsed, Syntax
 from tagsweep.sources.syntaxes.findings import Finding
-from tagsweep.sources.syntaxes.kubernetes_kinds import has_no_images
+from tagsweep.sources.syntaxes.kubernetes_kinds import without_schemas
 from tagsweep.sources.syntaxes.line_starts import begins_line
 from tagsweep.sources.syntaxes.podspec import Reading, Written, images_in
-from tagsweep.sources.syntaxes.yamlnodes import Items, Node, Pairs, Scalar, documents
+from tagsweep.sources.syntaxes.yamlnodes import Items, Node, Scalar, documents
 
 _ENDINGS: Final = (".yaml", ".yml", ".json")
 # At the margin, or in a list at the margin: what is further in, as in a chart's values, is read with what it is in.
@@ -21,7 +21,7 @@ _AT_MARGIN: Final = re.compile(r"""["']?""")
 _IN_LIST: Final = re.compile(r"""(?:-[ \t]+|  )["']?""")
 _LIST: Final = re.compile(r"""^-[ \t]+["']?(?:apiVersion|kind)["']?[ \t]*:""", re.MULTILINE)
 _FLOW: Final = re.compile(r"""\s*(?:---\s*)?[{\[]""")
-_FLOW_KEYS: Final = (re.compile(r"""["']?apiVersion["']?\s*:"""), re.compile(r"""["']?kind["']?\s*:"""))
+_FLOW_KEYS: Final = (re.compile(r"""apiVersion["']?\s*:"""), re.compile(r"""kind["']?\s*:"""))
 _TRUE: Final = frozenset({"true", "True", "TRUE"})
 _FALSE: Final = frozenset({"false", "False", "FALSE"})
 
@@ -53,15 +53,8 @@ def extract(file: File) -> Iterator[Finding]:
 
     Raises NotParsed where the text is no YAML, as with templates that are filled in before.
     """
-    converter = _Converter(file.text.splitlines())
-    values = [converter.value(node) for node in documents(str(file.text)) if not _is_schema(node)]
-    yield from images_in(values, Reading(named=True, embedded=_embedded))
-
-
-def _is_schema(node: Node) -> bool:
-    """Tell whether it is of a kind without images: those are the largest objects that there are."""
-    version, kind = (node.text(key) if isinstance(node, Pairs) else None for key in ("apiVersion", "kind"))
-    return version is not None and kind is not None and has_no_images({"apiVersion": version.value, "kind": kind.value})
+    lines = file.text.splitlines()
+    yield from images_in(values_in(without_schemas(file.text), lines), Reading(named=True, embedded=_embedded))
 
 
 def values_in(text: str, lines: list[str] | None = None) -> list[Any]:

@@ -16,7 +16,7 @@ from tagsweep.sources.syntaxes.yamlnodes import Items, Node, Pairs, Scalar, docu
 
 _NAMES: Final = ("kustomization.yaml", "kustomization.yml", "kustomization")
 _SPELLED: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_KIND: Final = re.compile(r"kind(?<![^\n]kind):\s*[\"']?(Kustomization|Component)[\"']?\s*$", re.MULTILINE)
+_KIND: Final = re.compile(r"kind(?<![^\n]kind):\s*[\"']?(Kustomization|Component)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
 _FLUX: Final = "kustomize.toolkit.fluxcd.io"
 _IMAGE_LINE: Final = re.compile(r"^\s*(?:-\s+)?[\"']?image[\"']?:\s*[\"']?(?P<text>[^\s\"'#]+)", re.MULTILINE)
 _IMAGE_POINTER: Final = re.compile(r"/image$|/(?:init|ephemeral)?[cC]ontainers/[^/]+/image")

@@ -25,5 +25,5 @@ def find(text: str, *, line: int = 1) -> Iterator[Finding]:
     if _BEGINNING.search(text) is None:
         return
     for number, content in enumerate(text.splitlines(), start=line):
-        for shape in shapes_in(content):
+        for shape in shapes_in(content) if _BEGINNING.search(content) is not None else ():
             yield from read_image(shape, line=number, prose=True)

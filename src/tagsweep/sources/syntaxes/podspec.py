@@ -153,7 +153,7 @@ class _Walk:
             variables=variables_of(thing),
             known_tags=_tags_in_use(thing) if kind == "Application" else spot.known_tags,
             prose=kind in {"ConfigMap", "Secret"},
-            kustomize=thing["apiVersion"].startswith("kustomize.config.k8s.io/"),
+            kustomize=spot.depth <= 1 and spot.embedded == 0 and _is_kustomization(thing),
         )
 
     def _forms(self, fields: Mapping[str, Any], spot: _Spot) -> frozenset[str]:
@@ -285,6 +285,14 @@ class _Walk:
             if isinstance(each, Open) and self.reading.only_complete:
                 continue
             self.found.setdefault(each)
+
+
+def _is_kustomization(thing: Mapping[str, Any]) -> bool:
+    """Tell whether the syntax of Kustomize reads the document as well, where it is one of a file."""
+    return thing["apiVersion"].startswith("kustomize.config.k8s.io/") and thing["kind"] in {
+        "Kustomization",
+        "Component",
+    }
 
 
 def _may_matter(key: str, child: object, spot: _Spot) -> bool:

@@ -85,7 +85,7 @@ def scan(file: File, syntaxes: Sequence[Syntax] | None = None) -> Scan:
                 findings.append(finding)  # noqa: PERF402 - what was found before a fault stays found
         except NotParsed as error:
             failed = True
-            if _ABOUT_IMAGES.search(file.text) is not None:
+            if speaks_of_images(file.text):
                 problems.append(f"{syntax.name}: {error}")
         except Exception as error:  # noqa: BLE001 - a fault of ours must not hide what the file says, nor stop the rest
             failed = True
@@ -95,6 +95,11 @@ def scan(file: File, syntaxes: Sequence[Syntax] | None = None) -> Scan:
     if failed or not read:
         findings.extend(plain_text.extract(file))
     return Scan(findings=_once(findings), problems=tuple(problems))
+
+
+def speaks_of_images(text: str) -> bool:
+    """Tell whether a text that cannot be parsed may name images in a way that only its syntax could tell."""
+    return _ABOUT_IMAGES.search(text) is not None
 
 
 def _readers(file: File, syntaxes: Sequence[Syntax]) -> Sequence[Syntax]:

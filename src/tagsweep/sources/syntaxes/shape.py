@@ -29,12 +29,14 @@ _INSIDE: Final = re.compile(
 )
 _SOURCE_FILE: Final = re.compile(
     r"\.(?:[chm]|cc|cpp|hpp|cs|css|scss|go|gradle|groovy|hcl|html?|ini|ipynb|java|jsx?|json5?|jsonnet|kts?|less|lock|lua|"
-    r"mdx?|mjs|php|pl|properties|proto|ps1|py|pyi|rb|rs|rst|scala|sh|sql|svelte|swift|tfvars|tf|toml|tsx?|txt|vue|xml|ya?ml)$"
+    r"mdx?|mjs|php|pl|properties|proto|ps1|py|pyi|rb|rs|rst|scala|sh|sql|svelte|swift|tfvars|tf|toml|tsx?|txt|vue|xml|ya?ml|yy?)$"
 )
 _MEDIA_TYPES: Final = ("application", "audio", "font", "image", "message", "multipart", "text", "video")
 _NO_REGISTRIES: Final = frozenset(
     {"github.com", "gitlab.com", "bitbucket.org", "golang.org", "www.github.com", "gopkg.in"}
 )
+_GROUP: Final = ("(?", "\\d", "\\w", "\\S", "[0-9", "[a-z", "[^")
+"""What goes on behind it where a text is a regular expression."""
 _MOUNT_MODES: Final = frozenset({"ro", "rw", "z", "cached", "delegated", "consistent", "rshared", "rslave", "nocopy"})
 
 
@@ -61,7 +63,7 @@ def shapes_in(line: str) -> Iterator[str]:
         return
     for found in _INSIDE.finditer(line):
         sliced = line[found.start() - 1 : found.start()] == "[" and line[found.end() : found.end() + 1] == "]"
-        expression = found[0].endswith((".*", ".+", ".*$", ".+$"))
+        expression = found[0].endswith((".*", ".+", ".*$", ".+$")) or line.startswith(_GROUP, found.end())
         if not sliced and not expression and meant(found["name"], found["rest"]):
             yield found[0].rstrip(".:!?*_=&")
 

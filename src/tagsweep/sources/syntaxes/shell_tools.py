@@ -188,6 +188,7 @@ TOOLS: Final[dict[str, dict[str, Call]]] = {
 
 _SUBCOMMANDS_AT_MOST: Final = 3
 _LOOKED_AHEAD: Final = 50
+_ARCHIVES: Final = (".tar", ".tar.gz", ".tgz", ".tar.zst")
 _OPTION_INSIDE: Final = re.compile(r"[\"' ](?:-t|--tag)[ =]")
 _VARIABLE: Final = re.compile(r"\$(?:[@*]|[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_@*][A-Za-z0-9_]*(?:\[[@*]\])?\})", re.ASCII)
 
@@ -250,7 +251,9 @@ class _Line:
             elif options and word.text.startswith("-") and len(word.text) > 1:
                 yield from self._option(word)
             elif self._wanted():
-                if self._call.paired:
+                if word.text.startswith("-") or word.text.endswith(_ARCHIVES):
+                    self._positional += 1  # the standard input, or a file with images in it
+                elif self._call.paired:
                     yield from (Argument(value, word) for _, equals, value in [word.text.partition("=")] if equals)
                 elif not self._is_options(word):
                     self._positional += 1

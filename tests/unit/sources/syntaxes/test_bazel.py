@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagsweep.sources.syntaxes.bazel import SYNTAX
@@ -48,6 +48,7 @@ def test_other_files_are_left_alone(path: str, text: str) -> None:
     assert not SYNTAX.claims(File(path, text))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.integers(min_value=0, max_value=len(MODULE)))
 def test_no_text_is_too_odd(noise: str, at: int) -> None:
     """A module that was damaged anywhere gives findings or none, and never an exception."""

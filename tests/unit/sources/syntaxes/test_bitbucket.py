@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.bitbucket import SYNTAX
 from tests.unit.sources.syntaxes.planted import found, mangled, survives
@@ -65,6 +65,7 @@ def test_a_pipe_names_its_image() -> None:
     assert found(SYNTAX, "pipe.yml", "name: x\nimage: acme/pipe:1.0\n") == ["2 =docker.io/acme/pipe:1.0"]
 
 
+@settings(deadline=None)
 @given(mangled(PIPELINE))
 def test_no_pipeline_is_too_odd(text: str) -> None:
     """Any text is read or said to be unreadable."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.buildkite import SYNTAX
 from tagsweep.sources.syntaxes.files import File
@@ -76,6 +76,7 @@ def test_pipelines_are_known_by_place_and_form(path: str, text: str, claimed: bo
     assert SYNTAX.claims(File(path, text)) is claimed
 
 
+@settings(deadline=None)
 @given(mangled(PIPELINE))
 def test_no_pipeline_is_too_odd(text: str) -> None:
     """Any text is read or said to be unreadable."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.circleci import SYNTAX
 from tests.unit.sources.syntaxes.planted import found, mangled, survives
@@ -85,6 +85,7 @@ def test_an_orb_kept_in_parts_is_read() -> None:
     assert found(SYNTAX, "src/.circleci/executors/default.yml", text) == ["2 =docker.io/acme/orb:1"]
 
 
+@settings(deadline=None)
 @given(mangled(CONFIG))
 def test_no_configuration_is_too_odd(text: str) -> None:
     """Any text is read or said to be unreadable."""

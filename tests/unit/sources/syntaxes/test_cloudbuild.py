@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.cloudbuild import SYNTAX
 from tests.unit.sources.syntaxes.planted import found, mangled, survives
@@ -59,6 +59,7 @@ def test_a_build_in_json_is_one_too() -> None:
     assert found(SYNTAX, "ci.json", text) == ["2 =gcr.io/cloud-builders/git:1"]
 
 
+@settings(deadline=None)
 @given(mangled(BUILD))
 def test_no_build_is_too_odd(text: str) -> None:
     """Any text is read or said to be unreadable."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.codebuild import SYNTAX
 from tests.unit.sources.syntaxes.planted import found, mangled, survives
@@ -41,6 +41,7 @@ def test_a_buildspec_gives_every_image_on_its_line() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(mangled(BUILDSPEC))
 def test_no_buildspec_is_too_odd(text: str) -> None:
     """Any text is read or said to be unreadable."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.concourse import SYNTAX
 from tests.unit.sources.syntaxes.planted import found, mangled, survives
@@ -59,6 +59,7 @@ def test_a_pipeline_gives_every_image_on_its_line() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(mangled(PIPELINE))
 def test_no_pipeline_is_too_odd(text: str) -> None:
     """Any text is read or said to be unreadable."""

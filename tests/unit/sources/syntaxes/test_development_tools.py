@@ -211,3 +211,15 @@ def test_no_earthfile_is_too_odd(text: str) -> None:
 def test_no_development_container_is_too_odd(text: str) -> None:
     """Any text is read or said to be unreadable."""
     survives(devcontainer.SYNTAX, ".devcontainer/devcontainer.json", text)
+
+
+def test_a_comment_behind_an_instruction_of_an_earthfile_is_no_image() -> None:
+    """Comments stand on lines of their own and behind instructions; a command in a tag is one word."""
+    text = (
+        "VERSION 0.8\nbuild:\n  FROM a/b:1\n  SAVE IMAGE --push a/c:1 # should exist\n  SAVE IMAGE a/d:$(cat version)\n"
+    )
+    assert found(earthfile.SYNTAX, "Earthfile", text) == [
+        "3 =docker.io/a/b:1",
+        "4 =docker.io/a/c:1 (built here)",
+        "5 ~docker.io/a/d|.* (built here)",
+    ]

@@ -115,6 +115,9 @@ def test_given_arguments_are_settled() -> None:
     [
         ("Dockerfile", True),
         ("Dockerfile.dev", True),
+        ("Dockerfile1", True),
+        ("Dockerfile20", True),
+        ("dockerfiles", False),
         ("api.Dockerfile", True),
         ("api.dockerfile", True),
         ("Containerfile", True),

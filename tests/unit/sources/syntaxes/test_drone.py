@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.drone import SYNTAX
 from tests.unit.sources.syntaxes.planted import found, mangled, survives
@@ -83,6 +83,7 @@ def test_a_plugin_publishes_under_each_of_its_names() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(mangled(DRONE + WOODPECKER))
 def test_no_pipeline_is_too_odd(text: str) -> None:
     """Any text is read or said to be unreadable."""

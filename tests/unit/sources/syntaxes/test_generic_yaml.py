@@ -107,3 +107,9 @@ def test_no_yaml_is_too_odd(text: str) -> None:
     """Any text is read or said to be unreadable."""
     survives(SYNTAX, "x.yaml", text)
     survives(SYNTAX, "x.json", text)
+
+
+def test_the_expression_by_which_an_updater_finds_an_image_is_none() -> None:
+    """A regular expression with named groups is about images, and names none of them."""
+    text = '{"image": "a/b:1", "matchStrings": ["ghcr\\\\.io/acme/dex:v(?<currentValue>\\\\d+).*# depName=acme/dex"]}'
+    assert found(SYNTAX, "renovate.json5", text) == ["1 =docker.io/a/b:1"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.files import File
 from tagsweep.sources.syntaxes.github_actions import SYNTAX
@@ -273,13 +273,34 @@ def test_other_expressions_are_not_known(expression: str) -> None:
     assert expressions(known({"env.A": "1"}))(expression) is None
 
 
+@settings(deadline=None)
 @given(mangled(WORKFLOW + PUBLISH))
 def test_no_workflow_is_too_odd(text: str) -> None:
     """Any text is read or said to be unreadable."""
     survives(SYNTAX, PATH, text)
 
 
+@settings(deadline=None)
 @given(mangled("a || b && format('{0}', env['x']) == ''"))
 def test_no_expression_is_too_odd(text: str) -> None:
     """Any text between the braces means something or nothing."""
     expressions(known({"env.x": "1", "a": "2"}))(text)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        ("{tool-image: ghcr.io/a/tool, tool-version: '4.1'}", ["6 =ghcr.io/a/tool:4.1"]),
+        (
+            "{tool-image: ghcr.io/a/tool, tool-version: '4@sha256:" + "e" * 64 + "'}",
+            ["6 =ghcr.io/a/tool:4@sha256:" + "e" * 64],
+        ),
+        ("{image: a/tool, image-tag: '${{ inputs.tag }}'}", ["6 ~docker.io/a/tool|.*"]),
+        ("{image: 'a/tool:1', image-tag: '2'}", ["6 =docker.io/a/tool:1"]),
+        ("{image: a/tool, other-version: '2'}", ["6 =docker.io/a/tool:latest"]),
+    ],
+)
+def test_the_version_of_an_image_may_be_an_input_of_its_own(inputs: str, expected: list[str]) -> None:
+    """Actions that run an image take name and version apart; what is whole or stands alone is read as it is."""
+    text = f"on: push\njobs:\n  a:\n    steps:\n      - uses: acme/action@v1\n        with: {inputs}\n"
+    assert found(SYNTAX, ".github/workflows/a.yml", text) == expected

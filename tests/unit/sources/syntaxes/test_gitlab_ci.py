@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.files import File
 from tagsweep.sources.syntaxes.gitlab_ci import SYNTAX
@@ -138,6 +138,7 @@ def test_very_many_values_are_one_open_reference() -> None:
     assert found(SYNTAX, ".gitlab-ci.yml", text) == ["303 ~docker.io/acme/api|.*"]
 
 
+@settings(deadline=None)
 @given(mangled(PIPELINE))
 def test_no_pipeline_is_too_odd(text: str) -> None:
     """Any text is read or said to be unreadable."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagsweep.sources.syntaxes.files import File
@@ -280,6 +280,7 @@ def test_a_chart_is_known_by_its_description(path: str, claimed: bool, template:
     assert (SYNTAX.claims(file), is_template(file)) == (claimed, template)
 
 
+@settings(deadline=None)
 @given(mangled(VALUES), mangled(TEMPLATE), mangled(CHART), st.sampled_from(["values.yaml", "values-x.yaml"]))
 def test_no_chart_is_too_odd(values: str, template: str, chart: str, name: str) -> None:
     """Whatever the files of a chart are, each is read or said to be unreadable."""

@@ -88,6 +88,15 @@ def test_a_manifest_that_is_no_yaml_in_one_part_gives_the_others() -> None:
     assert [entry[0] for entry in found(manifest=text)] == ["a/one:1", "a/broken:1", "a/two:1"]
 
 
+def test_a_broken_manifest_that_speaks_of_images_is_told() -> None:
+    """Which template it came from is said; one in which no image can be is not worth a word."""
+    source = "---\n# Source: web/templates/d.yaml\n{{ broken\nimage: broken\n"
+    (problem,) = read_release(packed(release(manifest=source))).problems
+    assert problem.startswith("a manifest in it (web/templates/d.yaml) is no YAML: line ")
+    assert read_release(packed(release(manifest="{{ broken\nname: x\n"))).problems == ()
+    assert read_release(packed(release(manifest=POD.format("p", "a/b:1")))).problems == ()
+
+
 def test_both_ways_of_storage_are_unpacked() -> None:
     """A Secret encodes once more than a ConfigMap."""
     assert read_release(packed(release(), in_secret=False), in_secret=False).name == "web"

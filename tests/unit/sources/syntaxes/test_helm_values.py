@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.files import File
 from tagsweep.sources.syntaxes.helm_values import SYNTAX
@@ -173,6 +173,7 @@ def test_values_are_known_by_name_outside_of_charts(path: str, text: str, claime
     assert SYNTAX.claims(File(path, text, Files({"chart/Chart.yaml": "name: c\n"}))) is claimed
 
 
+@settings(deadline=None)
 @given(mangled(VALUES), mangled(RELEASE + "---\n" + APPLICATION))
 def test_no_values_are_too_odd(values: str, release: str) -> None:
     """Any text is read or said to be unreadable."""

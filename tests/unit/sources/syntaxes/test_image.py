@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagsweep.model.errors import InvalidReference
@@ -127,6 +127,7 @@ def test_several_values_are_several_references() -> None:
     assert _short(found) == ["=docker.io/acme/api:1", "=docker.io/acme/api:2"]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab/:@${}()<>%-.?+=[]{{}}`\"' \n#", max_size=60), st.booleans())
 def test_no_text_is_too_odd(text: str, prose: bool) -> None:  # noqa: FBT001 - hypothesis passes it by name
     """Any text gives findings or none, and never an exception; what is not prose is never dropped in silence."""
@@ -135,6 +136,7 @@ def test_no_text_is_too_odd(text: str, prose: bool) -> None:  # noqa: FBT001 - h
         assert found
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab${}:-x1", max_size=24))
 def test_whatever_a_variable_becomes_fits_a_pattern_or_is_a_reference(tag: str) -> None:
     """With every variable set to a letter, the tag that results is found literally or fits an open reference."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.jenkinsfile import SYNTAX
 from tests.unit.sources.syntaxes.planted import found, mangled, survives
@@ -82,6 +82,7 @@ def test_a_pipeline_without_images_gives_nothing() -> None:
     assert found(SYNTAX, "ci/Jenkinsfile.release", text) == []
 
 
+@settings(deadline=None)
 @given(mangled(PIPELINE))
 def test_no_pipeline_is_too_odd(text: str) -> None:
     """Any text is read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes import act, ko
 from tests.unit.sources.syntaxes.planted import found, mangled, survives
@@ -38,6 +38,7 @@ def test_act_gives_its_runners() -> None:
     assert found(act.SYNTAX, ".actrc", ACT) == ["2 =docker.io/catthehacker/ubuntu:act-latest"]
 
 
+@settings(deadline=None)
 @given(mangled(KO), mangled(ACT))
 def test_no_configuration_is_too_odd(first: str, second: str) -> None:
     """Any text is read or said to be unreadable."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.files import File
 from tagsweep.sources.syntaxes.kustomize import SYNTAX
-from tests.unit.sources.syntaxes.planted import found, mangled, survives
+from tagsweep.sources.syntaxes.scan import scan
+from tests.unit.sources.syntaxes.planted import found, mangled, short, survives
 
 KUSTOMIZATION = """\
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -112,7 +113,38 @@ def test_kustomizations_are_known_by_name_and_kind(path: str, text: str, claimed
     assert SYNTAX.claims(File(path, text)) is claimed
 
 
+@settings(deadline=None)
 @given(mangled(KUSTOMIZATION), mangled(DEPLOYMENT))
 def test_no_kustomization_is_too_odd(text: str, resource: str) -> None:
     """Any text is read or said to be unreadable."""
     survives(SYNTAX, "kustomization.yaml", text, {"deployment.yaml": resource})
+
+
+COMPONENT = """\
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component  # shared
+images:
+  - name: acme/api
+    newName: registry.example/acme/api
+  - name: acme/ui
+    newTag: "2"
+"""
+
+
+def test_a_component_of_any_name_loses_nothing_between_two_syntaxes() -> None:
+    """The pod reader leaves images without a tag to Kustomize's: a comment behind the kind does not hide them."""
+    result = scan(File("shared.yaml", COMPONENT))
+    assert result.problems == ()
+    assert sorted(short(each) for each in result.findings) == [
+        "5 ~registry.example/acme/api|.* (renamed)",
+        "7 =docker.io/acme/ui:2",
+    ]
+
+
+def test_a_kustomization_within_another_object_is_read_too() -> None:
+    """Kustomize's syntax does not look into a ConfigMap, so there an image without a tag is open."""
+    inner = "".join(f"    {line}\n" for line in COMPONENT.splitlines())
+    text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata:\n  k.yaml: |\n{inner}"
+    texts = {short(each).partition(" ")[2] for each in scan(File("map.yaml", text)).findings}
+    assert any(each.startswith("~registry.example/acme/api|.*") for each in texts)
+    assert "=docker.io/acme/ui:2" in texts

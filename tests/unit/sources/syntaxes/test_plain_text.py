@@ -72,6 +72,20 @@ def test_what_looks_alike_is_not_told(text: str) -> None:
     assert list(find(text)) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ghcr\\\\.io/dexidp/dex:v(?<currentValue>\\\\d+)",
+        "ghcr.io/dexidp/dex:v(?<currentValue>.*)",
+        "ghcr.io/dexidp/dex:v\\d+",
+        "//line pkg/logql/jsonexpr/jsonexpr.y:56",
+    ],
+)
+def test_expressions_and_lines_of_grammars_are_no_images(text: str) -> None:
+    """What goes on as a regular expression, or is a source file with a line, only looks like an image."""
+    assert list(find(text)) == []
+
+
 @settings(deadline=None)
 @given(st.text(alphabet="ab/:@.${}<>[]1-_\\ \n", max_size=80))
 def test_no_text_is_too_odd(text: str) -> None:

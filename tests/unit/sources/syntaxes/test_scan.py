@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagsweep.sources.syntaxes import plain_text
@@ -121,6 +121,7 @@ _PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(path=_PATHS, text=st.one_of(st.text(max_size=200), st.lists(_PIECES, max_size=40).map("".join)))
 def test_no_text_makes_any_syntax_fail(path: str, text: str) -> None:
     """Whatever is in a file, under whatever name, reading it raises nothing and meets no fault of ours."""
@@ -131,6 +132,7 @@ def test_no_text_makes_any_syntax_fail(path: str, text: str) -> None:
 _BITS = st.sampled_from(["a", "b.c", "/", ":", "@sha256:", "a" * 64, "$T", " ", "\n", "5000", "A", "-", "_", "[", "1"])
 
 
+@settings(deadline=None)
 @given(text=st.lists(_BITS, max_size=25).map("".join))
 def test_looking_for_a_beginning_first_loses_no_shape(text: str) -> None:
     """Plain text finds exactly what looking at each line would find."""

@@ -232,3 +232,28 @@ def test_deep_nesting_ends() -> None:
 def test_no_script_is_too_odd(text: str) -> None:
     """Any text is read."""
     survives(SYNTAX, "x.sh", text)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "minikube image load - < gateway-container.tar",
+        "minikube image load gateway-container.tar",
+        "kind load docker-image - --name dev",
+        "docker build - < Dockerfile",
+        "docker run -- --entrypoint",
+        "docker pull -- -q",
+        "docker run --rm --pull=always",
+        "docker save - | gzip",
+        "skopeo inspect --raw",
+        "deploy --image - --container-image --verbose",
+    ],
+)
+def test_the_standard_input_files_and_options_are_no_images(script: str) -> None:
+    """Where an image could stand there is a dash, an archive or an option: nothing is found, and nothing is odd."""
+    assert _found(script) == []
+
+
+def test_a_dash_takes_the_place_of_an_image() -> None:
+    """What stands behind the dash is read as what it is: another image of a command that takes many."""
+    assert _found("minikube image load - team/app:1") == ["1 =docker.io/team/app:1"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from tagsweep.sources.syntaxes.travis import SYNTAX
 from tests.unit.sources.syntaxes.planted import found, mangled, survives
@@ -39,6 +39,7 @@ def test_a_build_gives_every_image_on_its_line() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(mangled(BUILD))
 def test_no_build_is_too_odd(text: str) -> None:
     """Any text is read or said to be unreadable."""

@@ -1,0 +1,211 @@
+"""GitLabDriver: GitLab's container registry. Its REST API removes one tag, tells protections, and the time of a tag.
+
+The names of the tags come from the registry API: GitLab's own list tells nothing more of them. Without a token for the
+API everything goes by the registry API, which newer GitLabs let remove one tag as well.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from tagsweep.core.options import OptionReader
+from tagsweep.drivers import oci_probe
+from tagsweep.drivers.composed import NOT_PROBED, ComposedDriver, once, transports
+from tagsweep.drivers.credentials import CredentialStore
+from tagsweep.drivers.gitlab_access import GitLabAccess, find_access
+from tagsweep.drivers.gitlab_api import GitLabApi
+from tagsweep.drivers.oci import OciDriver
+from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.http.auth import Credentials, Lookup
+from tagsweep.http.failures import failure, read_error
+from tagsweep.http.rest import RestClient
+from tagsweep.model.capability import Capabilities, Capability, Support
+from tagsweep.model.errors import AuthenticationFailed, Conflict, PermissionDenied, RegistryError
+from tagsweep.model.inventory import TimeOrigin
+from tagsweep.model.policy import RegistrySettings
+from tagsweep.model.reference import parse_tag
+from tagsweep.ports import Clock, ListedTag, Progress, Response, Transport
+
+_FORBIDDEN, _NOT_FOUND = 403, 404
+_DONE: Final = frozenset({200, 202, 204})
+_DETAILED: Final = frozenset({TimeOrigin.CREATED})
+_RIGHTS: Final = (
+    "use an access token with the scope api and the role Developer or above, or a job token of the project itself"
+)
+_RECLAIM: Final = (
+    "GitLab.com, and self-managed GitLab with the registry's metadata database, collect by themselves what has had no "
+    "tag for a day. Elsewhere the operator runs gitlab-ctl registry-garbage-collect, read-only or stopped; its -m also "
+    "deletes untagged manifests: not where something is used by digest, or where tags name indexes."
+)
+
+
+class GitLabDriver(ComposedDriver):
+    """Implements :class:`tagsweep.ports.RegistryDriver` and :class:`tagsweep.ports.ReadsTimes` for GitLab.
+
+    Made by :meth:`connect`. Options: ``api``, the address of the API; ``token_env``, the variable with its token.
+    """
+
+    name = "gitlab"
+
+    def __init__(
+        self,
+        settings: RegistrySettings,
+        *,
+        transport: Transport,
+        api_transport: Transport,
+        access: GitLabAccess,
+        lookup: Lookup,
+        clock: Clock,
+        progress: Progress,
+    ) -> None:
+        where = endpoint(settings)
+        rest = RestClient(
+            transport=api_transport,
+            base_url=access.api or where.base_url,
+            place=where.host,
+            clock=clock,
+            progress=progress,
+            headers=access.header,
+            concurrency=settings.concurrency,
+        )
+        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
+        super().__init__(settings, oci=oci, rest=rest)
+        self._api = GitLabApi(rest)
+        self._access = access
+        self._progress = progress
+
+    @classmethod
+    def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> GitLabDriver:
+        """Return a driver for the registry that ``settings`` describe; nothing is sent yet."""
+        options = OptionReader(f"registries: {settings.host}", settings.options)
+        api, token_env = options.text("api"), options.text("token_env")
+        options.done()
+        store = once(CredentialStore(endpoint(settings).host).find)
+        access = find_access(settings, api=api, token_env=token_env, environ=os.environ, lookup=store)
+
+        def find(repository: str) -> Credentials | None:
+            return store(repository) or access.login
+
+        transport, api_transport = transports(settings)
+        return cls(
+            settings,
+            transport=transport,
+            api_transport=api_transport,
+            access=access,
+            lookup=find,
+            clock=clock,
+            progress=progress,
+        )
+
+    # --- abilities ------------------------------------------------------------------------------------------------
+    @property
+    def detailed_times(self) -> frozenset[TimeOrigin]:
+        """The times that a request for each tag tells."""
+        return _DETAILED if self._access.api else frozenset()
+
+    def declared(self) -> Capabilities:
+        """Return what holds for every GitLab; deletion is Unknown."""
+        return Capabilities(
+            delete_tag=NOT_PROBED,
+            delete_manifest=NOT_PROBED,
+            referrers=NOT_PROBED,
+            times=self.detailed_times,
+            reads_count_as_pulls=False,
+            last_tag_takes_manifest=True,
+            reclaim=_RECLAIM,
+        )
+
+    def find_out(self, repository: str) -> Capabilities:
+        """Ask to remove what does not exist, by the API where there is a token for it, and read the protections."""
+        found = self._oci.probe(repository)
+        delete_tag = found.delete_tag
+        if self._access.api:
+            delete_tag = self._probe_tag(repository)
+            if not self._api.protection(repository).readable:
+                self._progress.note(
+                    f"{self.place}: these credentials may not read the tag protection rules of {repository} (the role "
+                    "Maintainer may), or there are none; what is protected is refused when it is to be removed"
+                )
+        else:
+            self._progress.note(
+                f"{self.place}: {self._access.why_not}, so {repository} is swept by the registry API alone: protected "
+                "tags are not known before, and rules have no time of GitLab's"
+            )
+        return replace(
+            self.declared(),
+            delete_tag=delete_tag,
+            delete_manifest=found.delete_manifest,
+            referrers=found.referrers,
+        )
+
+    def _probe_tag(self, repository: str) -> Capability:
+        doing = f"remove a tag of {repository}"
+        try:
+            response = self._api.remove(repository, oci_probe.random_tag())
+        except (PermissionDenied, AuthenticationFailed) as error:
+            return Capability(why=f"{error}; {_RIGHTS}")
+        if response.status == _FORBIDDEN:
+            return Capability(why=f"{failure(response, place=self.place, doing=doing)}; {_RIGHTS}")
+        if _says_no_tag(response):
+            return Capability(support=Support.YES, why="GitLab answers a try to remove an absent tag with 404")
+        return Capability(support=Support.UNKNOWN, why=str(failure(response, place=self.place, doing=doing)))
+
+    # --- listing --------------------------------------------------------------------------------------------------
+    def list_repositories(self) -> Iterable[str]:
+        """Yield what the registry API lists, which GitLab lets administrators alone."""
+        return self._oci.list_repositories()
+
+    def list_namespace(self, namespace: str) -> Iterable[str]:
+        """Yield the repositories of all projects below a group."""
+        if self._access.api:
+            return self._api.repositories(namespace)
+        return (path for path in self._oci.list_repositories() if path.startswith(f"{namespace}/"))
+
+    def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
+        """Return every tag, and why GitLab protects it, where it does."""
+        names = self.names(repository)
+        if not self._access.api:
+            return tuple(ListedTag(name=name) for name in names)
+        protection = self._api.protection(repository)
+        return tuple(ListedTag(name=name, locked=protection.locked(name)) for name in names)
+
+    def read_times(self, repository: str, tag: str) -> Mapping[TimeOrigin, datetime]:
+        """Return when the image under the tag was created, by a request for its details."""
+        created = self._api.created(repository, tag)
+        return {} if created is None else {TimeOrigin.CREATED: created}
+
+    # --- removing -------------------------------------------------------------------------------------------------
+    def delete_tag(self, repository: str, tag: str) -> bool:
+        """Remove the tag and nothing else; False if it was absent."""
+        parse_tag(tag)
+        doing = f"remove the tag {tag} of {repository}"
+        self.require(repository, lambda able: able.delete_tag, doing)
+        if not self._access.api:
+            return self._oci.delete_tag(repository, tag)
+        response = self._api.remove(repository, tag)
+        if response.status in _DONE:
+            return True
+        error = failure(response, place=self.place, doing=doing)
+        if response.status == _NOT_FOUND and self._oci.resolve_tag(repository, tag) is None:
+            return False
+        if response.status == _FORBIDDEN:
+            raise self._forbidden(repository, tag, error)
+        raise error
+
+    def _forbidden(self, repository: str, tag: str, error: RegistryError) -> RegistryError:
+        """Return what a 403 means: it stands for a protected tag as well as for a missing right."""
+        locked = self._api.protection(repository, anew=True).locked(tag)
+        if not locked and self._probe_tag(repository).usable:
+            locked = "other tags may be removed, so GitLab protects this one"
+        if not locked:
+            return PermissionDenied(str(error), remedy=_RIGHTS, status=_FORBIDDEN)
+        return Conflict(f"{error}; {locked}", remedy="make a new plan, in which it stays", status=_FORBIDDEN)
+
+
+def _says_no_tag(response: Response) -> bool:
+    said = read_error(response.body).message.lower()
+    return response.status == _NOT_FOUND and "tag" in said and "not found" in said

@@ -1,0 +1,220 @@
+"""ScalewayDriver: Scaleway's registry. Its API lists tags and removes one; all else is the registry API's.
+
+Facts, from Scaleway's own client library: namespaces have images, images have tags, each with an id; numbered pages of
+at most 100. A tag whose digest another tag has cannot be removed: only ``force`` would, of which nobody says what
+becomes of the other tag, so it is never sent. Such tags are told as locked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from tagsweep.core.options import OptionReader
+from tagsweep.drivers.composed import NOT_PROBED, ComposedDriver, api_address, in_order, transports
+from tagsweep.drivers.credentials import CredentialStore
+from tagsweep.drivers.oci import OciDriver
+from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.drivers.vendor_access import authorized, by_absent_tag, store_with_variables
+from tagsweep.drivers.vendor_lists import digest_in, moment, objects, whole, within
+from tagsweep.http.auth import Credentials
+from tagsweep.http.failures import failure
+from tagsweep.http.rest import RestClient
+from tagsweep.model.capability import Capabilities, Capability
+from tagsweep.model.errors import ConfigurationError, Conflict, InvalidReference, NotFound, Unsupported
+from tagsweep.model.inventory import TimeOrigin
+from tagsweep.model.policy import RegistrySettings
+from tagsweep.model.reference import Digest, is_tag, parse_tag
+from tagsweep.ports import Clock, ListedTag, Progress, Response
+
+API: Final = "https://api.scaleway.com"
+VARIABLES: Final = ("SCW_SECRET_KEY",)
+_NO_TAG: Final = "00000000-0000-0000-0000-000000000000"
+_NOT_FOUND, _BAD_REQUEST = 404, 400
+_REMOVED: Final = frozenset({200, 202, 204})
+_PAGE: Final = 100
+_HOST: Final = re.compile(r"rg\.([a-z]{2}-[a-z]{3})\.scw\.cloud")
+_REGION: Final = re.compile(r"[a-z]{2}-[a-z]{3}")
+_BY_DIGEST: Final = Capability(
+    why="Scaleway describes no deletion by digest; what a removed tag was on goes with the last tag"
+)
+_RECLAIM: Final = (
+    "Scaleway frees the space of what lost its last tag by itself; the console shows the size of the image."
+)
+_STATES: Final = {
+    "locked": "Scaleway has locked it",
+    "deleting": "Scaleway is deleting it already",
+    "error": "Scaleway reports an error about it",
+}
+
+
+class ScalewayDriver(ComposedDriver):
+    """Implements :class:`tagsweep.ports.RegistryDriver` for rg.<region>.scw.cloud. Made by :meth:`connect`.
+
+    Options: ``api``, another address of the API; ``region``, where the host's name does not tell it.
+    """
+
+    name = "scaleway"
+
+    def __init__(self, settings: RegistrySettings, *, oci: OciDriver, rest: RestClient, region: str) -> None:
+        super().__init__(settings, oci=oci, rest=rest)
+        self._root = f"/registry/v1/regions/{region}"
+
+    @classmethod
+    def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> ScalewayDriver:
+        """Return a driver for the registry that ``settings`` describe; nothing is sent yet."""
+        where = endpoint(settings)
+        options = OptionReader(f"registries: {settings.host}", settings.options)
+        given = options.text("api") or API
+        named = _HOST.fullmatch(where.host)
+        region = options.text("region") or (named[1] if named is not None else "")
+        options.done()
+        if _REGION.fullmatch(region) is None:
+            raise ConfigurationError(
+                f"registries: {settings.host}: the region of this registry is not known", remedy="region: fr-par"
+            )
+        transport, api_transport = transports(settings)
+        lookup = store_with_variables(CredentialStore(where.host), VARIABLES, _as_credentials)
+        rest = RestClient(
+            transport=api_transport,
+            base_url=api_address(given, settings, example=API),
+            place=where.host,
+            clock=clock,
+            progress=progress,
+            authorize=authorized(lookup, _header),
+            concurrency=settings.concurrency,
+        )
+        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
+        return cls(settings, oci=oci, rest=rest, region=region)
+
+    # --- abilities ------------------------------------------------------------------------------------------------
+    def declared(self) -> Capabilities:
+        """Return what is known without asking."""
+        return Capabilities(
+            delete_tag=NOT_PROBED,
+            delete_manifest=_BY_DIGEST,
+            referrers=NOT_PROBED,
+            times=frozenset({TimeOrigin.UPDATED}),
+            reads_count_as_pulls=self._oci.capabilities("").reads_count_as_pulls,
+            last_tag_takes_manifest=True,
+            reclaim=_RECLAIM,
+        )
+
+    def find_out(self, repository: str) -> Capabilities:
+        """Ask to delete a tag that nobody has."""
+        deletion = by_absent_tag(lambda: self._delete(_NO_TAG, repository), place=self.place)
+        if deletion.usable:
+            deletion = replace(deletion, why=f"{deletion.why}; tags that share their digest stay")
+        return replace(self.declared(), delete_tag=deletion, referrers=self._oci.probe_referrers(repository))
+
+    # --- listing --------------------------------------------------------------------------------------------------
+    def list_repositories(self) -> Iterator[str]:
+        """Raise Unsupported: images are listed by namespace."""
+        raise Unsupported(
+            f"{self.place} lists images only by namespace",
+            remedy=f"name it in the target, such as {self.place}/acme/*",
+        )
+
+    def list_namespace(self, namespace: str) -> Iterator[str]:
+        """Yield the images of one namespace."""
+        doing = f"list the images of {namespace}"
+        query = {"namespace_id": self._namespace(namespace)}
+        images = self._all(f"{self._root}/images", "images", query, key="id", doing=doing)
+        yield from (f"{namespace}/{image['name']}" for image in images.values() if image.get("name"))
+
+    def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
+        """Return every tag with its digest and when it was last updated, and why Scaleway would not remove it."""
+        entries = self._tags(repository, doing=f"list the tags of {repository}")
+        sharing = Counter(entry.get("digest") for entry in entries.values())
+        listed = {name: _listed(name, entry, sharing) for name, entry in entries.items() if is_tag(name)}
+        return in_order(self.names(repository), listed)
+
+    def _tags(self, repository: str, *, doing: str, name: str | None = None) -> dict[str, Mapping[str, Any]]:
+        path = f"{self._root}/images/{self._image(repository)}/tags"
+        query = {"order_by": "created_at_asc"} if name is None else {"name": name}
+        return self._all(path, "tags", query, key="name", doing=doing)
+
+    def _namespace(self, name: str) -> str:
+        found = self._all(f"{self._root}/namespaces", "namespaces", {"name": name}, key="name", doing=f"find {name}")
+        return self._id(found.get(name), f"namespace {name}")
+
+    def _image(self, repository: str) -> str:
+        namespace, _, name = repository.partition("/")
+        if not name:
+            raise InvalidReference(f"{repository!r} is no image of Scaleway", remedy="they look like acme/app")
+        query = {"namespace_id": self._namespace(namespace), "name": name}
+        found = self._all(f"{self._root}/images", "images", query, key="name", doing=f"find {repository}")
+        return self._id(found.get(name), f"image {repository}")
+
+    def _id(self, entry: Mapping[str, Any] | None, what: str) -> str:
+        identity = entry.get("id") if entry is not None else None
+        if not isinstance(identity, str) or re.fullmatch(r"[0-9a-f-]{36}", identity) is None:
+            raise NotFound(
+                f"{self.place}: there is no {what}, or the key may not see it",
+                remedy="check the name, the region and the project of the key",
+                status=_NOT_FOUND,
+            )
+        return identity
+
+    def _all(
+        self, path: str, what: str, query: Mapping[str, str], *, key: str, doing: str
+    ) -> dict[str, Mapping[str, Any]]:
+        def read(page: int) -> tuple[Sequence[Mapping[str, Any]], int | None]:
+            document = self.rest.ask("GET", path, query={**query, "page": page, "page_size": _PAGE}, doing=doing)
+            total = within(document, "total_count")
+            return objects(document, what, place=self.place, doing=doing), total if isinstance(total, int) else None
+
+        return whole(read, key=key, place=self.place, doing=doing)
+
+    # --- changes --------------------------------------------------------------------------------------------------
+    def delete_tag(self, repository: str, tag: str) -> bool:
+        """Remove the tag, which is alone on its digest; False if it was absent.
+
+        Raises Conflict where another tag is on the same digest: Scaleway would refuse, or take both.
+        """
+        parse_tag(tag)
+        self.require(repository, lambda able: able.delete_tag, f"delete the tag {tag} alone in {repository}")
+        doing = f"delete the tag {tag} of {repository}"
+        entry = self._tags(repository, doing=doing, name=tag).get(tag)
+        if entry is None:
+            if self._oci.resolve_tag(repository, tag) is None:
+                return False
+            raise Conflict(f"{self.place}: cannot {doing}: Scaleway's list has it not, and the registry has it")
+        response = self._delete(self._id(entry, f"tag {tag} with an id"), repository)
+        if response.status in _REMOVED:
+            return True
+        if response.status == _NOT_FOUND:
+            return False
+        error = failure(response, place=self.place, doing=doing)
+        if response.status == _BAD_REQUEST:
+            raise Conflict(str(error), remedy="it may share its digest with another tag", status=_BAD_REQUEST)
+        raise error
+
+    def _delete(self, identity: str, about: str) -> Response:
+        return self.rest.send("DELETE", f"{self._root}/tags/{identity}", about=about)
+
+
+def _as_credentials(key: str, found_in: str) -> Credentials:
+    """Return a secret key as the registry takes it: as the password of nobody in particular."""
+    return Credentials(username="nologin", password=key, found_in=found_in)
+
+
+def _header(credentials: Credentials) -> Mapping[str, str]:
+    return {"X-Auth-Token": credentials.password} if credentials.password else {}
+
+
+def _listed(name: str, entry: Mapping[str, Any], sharing: Mapping[Any, int]) -> ListedTag:
+    updated = moment(entry.get("updated_at"))
+    digest: Digest | None = digest_in(entry.get("digest"))
+    locked = _STATES.get(str(entry.get("status")), "")
+    if not locked and (digest is None or sharing[entry.get("digest")] > 1):
+        locked = "Scaleway does not remove a tag whose digest another tag has"
+    return ListedTag(
+        name=name,
+        digest=digest,
+        times={TimeOrigin.UPDATED: updated} if updated is not None else {},
+        locked=locked,
+    )

@@ -1,0 +1,1 @@
+"""What vendors serve beside the registry API, by their documentation, for a fake registry."""

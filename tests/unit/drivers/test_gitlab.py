@@ -1,0 +1,329 @@
+"""The `gitlab` driver, row by row of what is known of GitLab, against the fake that speaks its API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tagsweep.drivers.gitlab import GitLabDriver
+from tagsweep.drivers.gitlab_access import GitLabAccess
+from tagsweep.http.auth import Credentials
+from tagsweep.http.transport import CurlTransport
+from tagsweep.model.capability import Support
+from tagsweep.model.errors import (
+    AuthenticationFailed,
+    Conflict,
+    NotFound,
+    PermissionDenied,
+    ProtocolViolation,
+    Unreachable,
+    Unsupported,
+)
+from tagsweep.model.inventory import TimeOrigin
+from tagsweep.model.policy import RegistrySettings
+from tagsweep.ports import Request, Response
+from tagsweep.testing import images
+from tagsweep.testing.fake import FakeRegistry
+from tagsweep.testing.harness import InstantClock, Quiet
+from tagsweep.testing.vendors.gitlab import DEVELOPER, GITLAB, MAINTAINER, OWNER, GitLabApi, GitLabToken
+
+PROJECT = "group/sub/project"
+REPOSITORY = f"{PROJECT}/deep/image"
+SECRET = "glpat-secret-of-a-maintainer"
+TOKENS = {
+    "maintainer": GitLabToken(secret=SECRET, level=MAINTAINER),
+    "owner": GitLabToken(secret="glpat-owner", level=OWNER),
+    "developer": GitLabToken(secret="glpat-developer", level=DEVELOPER),
+    "reporter": GitLabToken(secret="glpat-reporter", level=20),
+    "job": GitLabToken(secret="glcbt-job", level=DEVELOPER, is_job=True),
+}
+
+
+@dataclass
+class Scene:
+    """A fake GitLab and a driver of it."""
+
+    registry: FakeRegistry
+    api: GitLabApi
+    driver: GitLabDriver
+    progress: Quiet
+    clock: InstantClock
+
+    def connect(self, who: str, *, transport: Any = None, progress: Quiet | None = None) -> GitLabDriver:
+        """Return a driver with the token of somebody else."""
+        return connect(self.registry.host, who, transport=transport, progress=progress)
+
+
+class Scripted:
+    """A transport that answers each request as a function says."""
+
+    def __init__(self, answer: Callable[[Request], Response]) -> None:
+        self._answer = answer
+
+    def send(self, request: Request) -> Response:
+        return self._answer(request)
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+def connect(
+    host: str,
+    who: str,
+    *,
+    progress: Quiet | None = None,
+    transport: Any = None,
+    clock: InstantClock | None = None,
+) -> GitLabDriver:
+    """Return a driver with the token of this person or job; nobody's goes by the registry API alone."""
+    token = TOKENS.get(who)
+    access = GitLabAccess(why_not="no token for GitLab's API was found")
+    if token is not None:
+        header = {"JOB-TOKEN" if token.is_job else "PRIVATE-TOKEN": token.secret}
+        access = GitLabAccess(api=f"http://{host}/api/v4", header=header)
+    return GitLabDriver(
+        RegistrySettings(host=host),
+        transport=CurlTransport(place=host),
+        api_transport=transport or CurlTransport(place=host),
+        access=access,
+        lookup=lambda _: Credentials(username="token", password=SECRET, found_in="a test"),
+        clock=clock or InstantClock(),
+        progress=progress or Quiet(),
+    )
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    """Run a fake GitLab with two images in a repository two levels below its project."""
+    api = GitLabApi(tokens=list(TOKENS.values()), projects=["group/other", PROJECT])
+    with FakeRegistry(GITLAB, apis=[api]) as registry:
+        registry.push(REPOSITORY, images.multi_platform("one"), "v1", "latest")
+        registry.push(REPOSITORY, images.image("two"), "sha-2")
+        progress, clock = Quiet(), InstantClock()
+        driver = connect(registry.host, "maintainer", progress=progress, clock=clock)
+        yield Scene(registry, api, driver, progress, clock)
+        driver.close()
+
+
+# --- where things are ---------------------------------------------------------------------------------------------
+def test_the_project_is_found_from_the_path_and_asked_for_once(scene: Scene) -> None:
+    """The longest part of the path that is a project has the repository; its path goes encoded."""
+    scene.driver.probe(REPOSITORY)
+    scene.driver.list_tags(REPOSITORY)
+    assert scene.driver.delete_tag(REPOSITORY, "sha-2") is True
+    asked = [each.target for each in scene.registry.requests if "/registry/repositories?" in each.target]
+    assert len(asked) == 3
+    assert "/projects/group%2Fsub%2Fproject/registry/repositories?" in asked[-1]
+
+
+def test_a_repository_among_many_is_found(scene: Scene) -> None:
+    """Lists of repositories are followed to their end by their links."""
+    for number in range(150):
+        scene.registry.push(f"group/other/a{number:03}", images.image("one"), "v1")
+    scene.registry.push("group/other/z", images.image("one"), "v1")
+    assert scene.driver.probe("group/other/z").delete_tag.usable
+    assert scene.registry.count("GET", "page=2") == 1
+
+
+def test_a_link_to_another_host_is_not_followed(scene: Scene) -> None:
+    """The token would go along."""
+
+    def answer(request: Request) -> Response:
+        headers = {"content-type": "application/json", "link": '<https://elsewhere.example/api>; rel="next"'}
+        return Response(status=200, url=request.url, headers=headers, body=b"[]")
+
+    with pytest.raises(ProtocolViolation, match="another host"):
+        scene.connect("maintainer", transport=Scripted(answer)).probe(REPOSITORY)
+
+
+def test_a_repository_that_no_project_has_is_not_found(scene: Scene) -> None:
+    """Neither a project without it nor a path without a project is taken for an empty repository."""
+    for path in (f"{PROJECT}/absent", "nobody/nothing"):
+        with pytest.raises(NotFound):
+            scene.driver.list_tags(path)
+    scene.registry.push("nobody/nothing", images.image("one"), "v1")
+    with pytest.raises(NotFound, match="no project is known"):
+        scene.driver.list_tags("nobody/nothing")
+
+
+def test_repositories_are_listed_by_group(scene: Scene) -> None:
+    """A glob below a group expands to the repositories of all its projects; a user's namespace cannot be listed."""
+    scene.registry.push("group/other", images.image("one"), "v1")
+    assert set(scene.driver.list_namespace("group")) == {REPOSITORY, "group/other"}
+    with pytest.raises(Unsupported, match="by group"):
+        list(scene.driver.list_namespace("somebody"))
+    assert list(scene.connect("nobody").list_namespace("group")) == ["group/other", REPOSITORY]
+
+
+# --- times --------------------------------------------------------------------------------------------------------
+def test_created_is_not_pushed(scene: Scene) -> None:
+    """T13: GitLab's time of a tag is when the image was created; no time of a push is declared or told."""
+    created = datetime(2026, 2, 1, tzinfo=UTC)
+    scene.api.record(REPOSITORY, "sha-2", created)
+    assert scene.driver.capabilities(REPOSITORY).times == {TimeOrigin.CREATED}
+    assert scene.driver.read_times(REPOSITORY, "sha-2") == {TimeOrigin.CREATED: created}
+    assert all(tag.times == {} for tag in scene.driver.list_tags(REPOSITORY))
+
+
+@pytest.mark.parametrize("value", [None, "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "yesterday", 5, "2026-01-01"])
+def test_a_time_that_is_none_is_unknown(scene: Scene, value: Any) -> None:
+    """Hazard 15: absent, epoch and odd times, and those without their offset, are no time."""
+
+    def answer(request: Request) -> Response:
+        entries = [{"id": 1, "path": REPOSITORY}]
+        document: Any = entries if "/tags/" not in request.url else {"name": "v1", "created_at": value}
+        headers = {"content-type": "application/json"}
+        return Response(status=200, url=request.url, headers=headers, body=json.dumps(document).encode())
+
+    assert scene.connect("maintainer", transport=Scripted(answer)).read_times(REPOSITORY, "v1") == {}
+
+
+def test_a_tag_that_is_gone_has_no_time(scene: Scene) -> None:
+    """A tag that went between the list and its details is no error."""
+    assert scene.driver.read_times(REPOSITORY, "absent") == {}
+
+
+# --- protection ---------------------------------------------------------------------------------------------------
+def locked(driver: GitLabDriver) -> dict[str, str]:
+    """Return the tags that are protected, with the reason."""
+    return {tag.name: tag.locked for tag in driver.list_tags(REPOSITORY) if tag.locked}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "tags"),
+    [
+        ("^v", {"v1"}),
+        ("a", {"latest", "sha-2"}),  # GitLab searches: a part is enough
+        ("nothing", set()),
+        ("(?<broken", {"v1", "latest", "sha-2"}),  # what cannot be read may match everything
+        ("[[:digit:]]", {"v1", "latest", "sha-2"}),
+        ("", {"v1", "latest", "sha-2"}),
+    ],
+)
+def test_protected_tags_are_locked(scene: Scene, pattern: str, tags: set[str]) -> None:
+    """A rule that may match keeps a tag whose deletion needs a higher role than that of the token."""
+    scene.api.protect(PROJECT, pattern, least="owner")
+    assert locked(scene.driver).keys() == tags
+    assert locked(scene.connect("owner")) == {}
+
+
+def test_a_rule_without_a_role_makes_immutable(scene: Scene) -> None:
+    """Where nobody may delete, not even an owner may."""
+    scene.api.protect(PROJECT, "^v", least=None)
+    assert locked(scene.connect("owner")) == {"v1": "GitLab's tag protection rule '^v' makes it immutable"}
+
+
+def test_a_protection_after_the_plan_is_a_conflict(scene: Scene) -> None:
+    """403 for one tag is told apart from a missing right: by the rules, or because other tags may be removed."""
+    scene.driver.probe(REPOSITORY)
+    developer = scene.connect("developer")
+    assert developer.probe(REPOSITORY).delete_tag.usable
+    scene.api.protect(PROJECT, "^v")
+    with pytest.raises(Conflict, match="lets only Owner and above"):
+        scene.driver.delete_tag(REPOSITORY, "v1")
+    with pytest.raises(Conflict, match="protects this one"):
+        developer.delete_tag(REPOSITORY, "v1")
+    assert "v1" in scene.registry.tags(REPOSITORY)
+
+
+def test_a_right_that_was_taken_away_is_no_protection(scene: Scene) -> None:
+    """Where nothing may be removed any more, the refusal is PermissionDenied, at which a run stops."""
+    developer = scene.connect("developer")
+    developer.probe(REPOSITORY)
+    scene.registry.fail_next(2, status=403, code="", method="DELETE")
+    with pytest.raises(PermissionDenied):
+        developer.delete_tag(REPOSITORY, "v1")
+
+
+def test_rules_that_cannot_be_read_are_told(scene: Scene) -> None:
+    """A developer and a job may not read them, an old GitLab has none: nothing is locked, and a person is told."""
+    scene.api.protect(PROJECT, "^v")
+    for who in ("developer", "job"):
+        progress = Quiet()
+        driver = scene.connect(who, progress=progress)
+        assert driver.probe(REPOSITORY).delete_tag.usable
+        assert locked(driver) == {}
+        assert any("may not read the tag protection rules" in note for note in progress.notes)
+
+
+# --- removing -----------------------------------------------------------------------------------------------------
+def test_one_tag_goes_and_its_siblings_stay(scene: Scene) -> None:
+    """T9: GitLab's removal takes the tag alone; the second time it is gone already."""
+    scene.driver.probe(REPOSITORY)
+    assert scene.driver.delete_tag(REPOSITORY, "latest") is True
+    assert scene.driver.delete_tag(REPOSITORY, "latest") is False
+    assert set(scene.registry.tags(REPOSITORY)) == {"v1", "sha-2"}
+    assert scene.registry.count("DELETE", "name_regex") == 0
+
+
+def test_a_404_for_a_tag_that_is_there_is_an_error(scene: Scene) -> None:
+    """GitLab says 404 of what one may not see as well, so the registry itself is asked."""
+    scene.driver.probe(REPOSITORY)
+    scene.registry.fail_next(1, status=404, code="", method="DELETE")
+    with pytest.raises(NotFound):
+        scene.driver.delete_tag(REPOSITORY, "v1")
+
+
+def test_a_deletion_whose_answer_was_lost_is_not_sent_again(scene: Scene) -> None:
+    """Whoever asked looks first what is there; nothing is deleted twice blindly."""
+    scene.driver.probe(REPOSITORY)
+    scene.registry.clear_log()
+    scene.registry.drop_next(performed=True)
+    with pytest.raises(Unreachable):
+        scene.driver.delete_tag(REPOSITORY, "sha-2")
+    assert scene.registry.count("DELETE") == 1
+
+
+def test_gitlabs_rate_limit_headers_are_obeyed(scene: Scene) -> None:
+    """RateLimit-Reset is a unix time: a 429 is waited for until then, and the tag goes."""
+    scene.driver.probe(REPOSITORY)
+    reset = int(scene.clock.now().timestamp()) + 40
+    headers = {"RateLimit-Limit": "60", "RateLimit-Remaining": "0", "RateLimit-Reset": str(reset)}
+    scene.registry.fail_next(1, status=429, code="", method="DELETE", headers=headers)
+    slept = scene.clock.slept
+    assert scene.driver.delete_tag(REPOSITORY, "sha-2") is True
+    assert 39 <= scene.clock.slept - slept <= 41
+
+
+def test_without_a_token_the_registry_api_removes(scene: Scene) -> None:
+    """By the registry API alone one tag goes as well; what is lacking is told, and GitLab's API is not asked."""
+    progress = Quiet()
+    driver = scene.connect("nobody", progress=progress)
+    assert driver.probe(REPOSITORY).delete_tag.usable
+    assert driver.delete_tag(REPOSITORY, "latest") is True
+    assert driver.capabilities(REPOSITORY).times == driver.detailed_times == frozenset()
+    assert any("by the registry API alone" in note for note in progress.notes)
+    assert all("/api/v4" not in each.target for each in scene.registry.requests)
+
+
+# --- rights -------------------------------------------------------------------------------------------------------
+def test_a_reporter_is_told_before_the_plan(scene: Scene) -> None:
+    """Without the right nothing is removed, and the role is named."""
+    able = scene.connect("reporter").probe(REPOSITORY)
+    assert able.delete_tag.support is Support.NO
+    assert "Developer or above" in able.delete_tag.why
+
+
+def test_a_wrong_token_is_an_error_without_the_token(scene: Scene) -> None:
+    """It is AuthenticationFailed, and is in no message; a job's token in another header is wrong as well."""
+    for header in ({"PRIVATE-TOKEN": "glpat-wrong"}, {"PRIVATE-TOKEN": TOKENS["job"].secret}):
+        host = scene.registry.host
+        access = GitLabAccess(api=f"http://{host}/api/v4", header=header)
+        driver = GitLabDriver(
+            RegistrySettings(host=host),
+            transport=CurlTransport(place=host),
+            api_transport=CurlTransport(place=host),
+            access=access,
+            lookup=lambda _: None,
+            clock=InstantClock(),
+            progress=Quiet(),
+        )
+        with pytest.raises(AuthenticationFailed) as caught:
+            driver.list_tags(REPOSITORY)
+        (secret,) = header.values()
+        assert secret not in f"{caught.value} {caught.value.remedy} {access!r}"
