@@ -43,6 +43,12 @@ def crane_registry() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def zot_registry() -> Iterator[Server]:
+    """A zot, one for the whole run: use a repository of your own."""
+    yield from _real(ServerKind.ZOT)
+
+
+@pytest.fixture(scope="session")
 def kube_cluster() -> Iterator[kube.Cluster]:
     """A Kubernetes API server over etcd, one for the whole run: use namespaces of your own."""
     if lacking := kube.missing():

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -195,6 +195,19 @@ def own_server(kind: ServerKind) -> Iterator[Server]:
 def gateway() -> TagList:
     """Return the tag list of tensorzero/gateway."""
     return next(tags for tags in load(TENSORZERO) if tags.repository == GATEWAY)
+
+
+def part_of(tags: TagList, each: int = 6) -> TagList:
+    """Return a part of the list, for tests that need the shapes and not the numbers: images with builds alone, with
+    other tags alone, and with both, the first ``each`` of each.
+    """
+    kinds: dict[str, set[bool]] = {}
+    for record in tags.records:
+        kinds.setdefault(record.image, set()).add(SHA.fullmatch(record.tag) is not None)
+    chosen: set[str] = set()
+    for kind in ({True}, {False}, {True, False}):
+        chosen.update([image for image, found in kinds.items() if found == kind][:each])
+    return replace(tags, records=tuple(record for record in tags.records if record.image in chosen))
 
 
 def fill(registry: FakeRegistry, tags: TagList) -> dict[str, Digest]:

@@ -166,7 +166,7 @@ def test_a_user_without_rights_leaves_everything_where_it_is(stage: Stage) -> No
     """A cluster that may be seen in part only removes nothing, exits with 4, and says which right is missing."""
     stage.write(user="limited")
     refused = stage.place.make_plan(expect=4)
-    assert "pods is forbidden" in " ".join(refused.text.split())
+    assert "configmaps is forbidden" in " ".join(refused.text.split())
     assert "ClusterRole tagsweep-reader" in " ".join(refused.text.split())
     assert removed(stage.place.make_plan("--json", expect=4)) == set()
     assert not stage.place.plan.exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.model.reference import Digest
@@ -17,15 +17,17 @@ _numbers = itertools.count()
 
 
 class RealHarness:
-    """One repository of its own on a running server."""
+    """One repository of its own on a running server, filled with the ``authorization`` for it."""
 
-    def __init__(self, server: Server, factory: DriverFactory) -> None:
+    def __init__(
+        self, server: Server, factory: DriverFactory, *, authorization: Callable[[str], str] = lambda _: ""
+    ) -> None:
         self.repository = f"suite/number-{next(_numbers)}"
         self.server = server
         self.digest_delete_takes_tags = server.kind is not ServerKind.CRANE
         self.put_checks_blobs = server.kind is not ServerKind.CRANE
         self._factory = factory
-        self._asker = Interviewer(server.host)
+        self._asker = Interviewer(server.host, authorization(self.repository))
 
     def connect(self) -> RegistryDriver:
         """Return a new driver."""
@@ -49,8 +51,11 @@ class RealHarness:
         """Spoil the file, where the server keeps files."""
         if self.server.root is None:
             return False
-        blobs = self.server.root / "docker" / "registry" / "v2" / "blobs"
-        place = blobs / digest.algorithm / digest.hex[:2] / digest.hex / "data"
+        if self.server.kind is ServerKind.ZOT:
+            place = self.server.root / self.repository / "blobs" / digest.algorithm / digest.hex
+        else:
+            blobs = self.server.root / "docker" / "registry" / "v2" / "blobs"
+            place = blobs / digest.algorithm / digest.hex[:2] / digest.hex / "data"
         content = place.read_bytes()
         # A manifest must still be JSON; a blob must keep its length, which the server remembers.
         manifest = b'"schemaVersion"' in content

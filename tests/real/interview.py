@@ -46,17 +46,21 @@ class Reply:
 
 
 class Interviewer:
-    """Asks one registry, over one connection, and names the digests that it was told of."""
+    """Asks one registry, over one connection, and names the digests that it was told of.
 
-    def __init__(self, host: str) -> None:
+    ``authorization`` is sent with every request; empty for a registry that is open to everybody.
+    """
+
+    def __init__(self, host: str, authorization: str = "") -> None:
         self._connection = HTTPConnection(host, timeout=20)
         self._host = host
+        self._authorization = {"Authorization": authorization} if authorization else {}
 
     def ask(
         self, method: str, path: str, *, accept: str | None = EVERYTHING, body: bytes = b"", kind: str = ""
     ) -> Reply:
         """Send one request below ``/v2/`` and return the answer."""
-        headers = {"Accept": accept} if accept is not None else {}
+        headers = {**self._authorization, **({"Accept": accept} if accept is not None else {})}
         if kind:
             headers["Content-Type"] = kind
         target = path if path.startswith("/") else f"/v2/{path}"

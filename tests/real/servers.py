@@ -6,6 +6,7 @@ the PATH. A server that is not there is skipped with its reason, except in CI wh
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -28,6 +29,7 @@ class ServerKind(Enum):
     DISTRIBUTION_2_8 = "docker-registry"
     DISTRIBUTION_3 = "registry"
     CRANE = "crane"
+    ZOT = "zot"
 
     @property
     def remedy(self) -> str:
@@ -37,6 +39,8 @@ class ServerKind(Enum):
                 return "apt-get install docker-registry"
             case ServerKind.DISTRIBUTION_3 | ServerKind.CRANE:
                 return "make test-servers (needs go)"
+            case ServerKind.ZOT:
+                return "make test-servers-all (needs go)"
 
     @property
     def obtainable(self) -> bool:
@@ -44,7 +48,7 @@ class ServerKind(Enum):
         match self:
             case ServerKind.DISTRIBUTION_2_8:
                 return shutil.which("apt-get") is not None
-            case ServerKind.DISTRIBUTION_3 | ServerKind.CRANE:
+            case ServerKind.DISTRIBUTION_3 | ServerKind.CRANE | ServerKind.ZOT:
                 return shutil.which("go") is not None
 
 
@@ -71,8 +75,11 @@ def find(kind: ServerKind) -> str | None:
 
 
 @contextmanager
-def serve(kind: ServerKind, *, delete: bool = True) -> Iterator[Server]:
-    """Run the server on a free port with storage of its own; ``delete`` is the switch of distribution."""
+def serve(kind: ServerKind, *, delete: bool = True, auth: str = "") -> Iterator[Server]:
+    """Run the server on a free port with storage of its own.
+
+    ``delete`` is the switch of distribution, ``auth`` what its configuration says under that word, as JSON.
+    """
     program = find(kind)
     if program is None:
         raise FileNotFoundError(kind.value)
@@ -82,8 +89,12 @@ def serve(kind: ServerKind, *, delete: bool = True) -> Iterator[Server]:
         if kind is ServerKind.CRANE:
             server = Server(kind=kind, host=host, program=program)
             command = [program, "registry", "serve", "--address", host]
+        elif kind is ServerKind.ZOT:
+            config = _configure_zot(directory, host)
+            server = Server(kind=kind, host=host, program=program, root=directory / "data", config=config)
+            command = [program, "serve", str(config)]
         else:
-            config = _configure(directory, host, delete=delete)
+            config = _configure(directory, host, delete=delete, auth=auth)
             server = Server(kind=kind, host=host, program=program, root=directory / "data", config=config)
             command = [program, "serve", str(config)]
         log = directory / "log"
@@ -133,7 +144,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _configure(directory: Path, host: str, *, delete: bool) -> Path:
+def _configure_zot(directory: Path, host: str) -> Path:
+    address, _, port = host.partition(":")
+    path = directory / "config.json"
+    storage = {"rootDirectory": str(directory / "data"), "gc": False, "dedupe": False}
+    http = {"address": address, "port": port}
+    path.write_text(
+        json.dumps({"distSpecVersion": "1.0.1-dev", "storage": storage, "http": http, "log": {"level": "error"}}),
+        encoding="utf-8",
+    )
+    return path
+
+
+def _configure(directory: Path, host: str, *, delete: bool, auth: str) -> Path:
     (directory / "data").mkdir()
     path = directory / "config.yml"
     path.write_text(
@@ -145,7 +168,8 @@ storage:
   delete: {{enabled: {str(delete).lower()}}}
   cache: {{blobdescriptor: inmemory}}
 http: {{addr: "{host}", secret: only-for-tests}}
-""",
+"""
+        + (f"auth: {auth}\n" if auth else ""),
         encoding="utf-8",
     )
     return path

@@ -118,7 +118,7 @@ class DriverSuite:
         self, harness: Harness, driver: RegistryDriver
     ) -> None:
         """Bytes that do not have the digest they were asked by raise ProtocolViolation."""
-        image = images.image("spoilt")
+        image = images.image(f"spoilt in {harness.repository}")
         harness.seed(image, "v1")
         if not harness.corrupt(image.top):
             pytest.skip("the bytes behind this registry cannot be spoilt")
@@ -136,7 +136,7 @@ class DriverSuite:
 
     def test_a_blob_with_other_bytes_than_its_digest_is_refused(self, harness: Harness, driver: RegistryDriver) -> None:
         """A spoilt blob raises ProtocolViolation."""
-        image = images.image("spoilt blob")
+        image = images.image(f"spoilt blob of {harness.repository}")
         harness.seed(image, "v1")
         config = next(iter(image.blobs))
         if not harness.corrupt(config):
