@@ -16,7 +16,8 @@ from tagsweep.testing import images
 from tagsweep.testing.driver_suite import DriverSuite
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import FakeHarness, Harness, InstantClock, Quiet
-from tagsweep.testing.vendors.ecr import ECR, AccessKey, EcrFake
+from tagsweep.testing.vendors.ecr import ECR, EcrFake
+from tagsweep.testing.vendors.ecr_requests import AccessKey
 
 READ_ONLY = AccessKey(denied=frozenset({"BatchDeleteImage", "UpdateImageStorageClass"}))
 

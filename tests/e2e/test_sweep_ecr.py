@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.vendors.ecr import ECR, AccessKey, EcrFake
+from tagsweep.testing.vendors.ecr import ECR, EcrFake
+from tagsweep.testing.vendors.ecr_requests import AccessKey
 from tests.e2e.kit import (
     GATEWAY,
     SHA,

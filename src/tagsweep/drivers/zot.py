@@ -117,11 +117,11 @@ class ZotDriver(ComposedDriver):
             doing = f"search for the tags of {repository}"
             if response.status != _OK:
                 raise failure(response, place=self.place, doing=doing)
-            return self._read(self.rest.read(response, doing=doing), repository, doing=doing)
+            return self._read(self.rest.read(response, doing=doing), doing=doing)
         self._without_times("knows no times, in this version of zot")
         return {}
 
-    def _read(self, document: Any, repository: str, *, doing: str) -> Mapping[str, Mapping[str, Any]]:
+    def _read(self, document: Any, *, doing: str) -> Mapping[str, Mapping[str, Any]]:
         """Return what is told of each tag. Who may not search gets errors with status 200, and no times then."""
         found = within(document, "data", "ImageList")
         if found is None:
@@ -130,7 +130,7 @@ class ZotDriver(ComposedDriver):
                 return {}
             raise ProtocolViolation(f"{self.place}: cannot {doing}: the answer is none of zot's")
         entries = objects(found, "Results", place=self.place, doing=doing)
-        return {str(entry.get("Tag")): entry for entry in entries if entry.get("RepoName") == repository}
+        return {str(entry.get("Tag")): entry for entry in entries}
 
     def _without_times(self, why: str) -> None:
         self._progress.note(f"{self.place}: zot's search {why}, so that nothing is known of pushes and pulls")
@@ -144,7 +144,7 @@ class ZotDriver(ComposedDriver):
 
 
 def _query(repository: str, fields: tuple[str, ...]) -> str:
-    return f"{{ImageList(repo: {json.dumps(repository)}) {{Results {{RepoName Tag {' '.join(fields)}}}}}}}"
+    return f"{{ImageList(repo: {json.dumps(repository)}) {{Results {{Tag {' '.join(fields)}}}}}}}"
 
 
 def _times(entry: Mapping[str, Any]) -> dict[TimeOrigin, Any]:

@@ -123,7 +123,7 @@ class ManifestUnknown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnresolvedReference:
-    """A reference in use is incomplete and could mean this tag. ``path`` is what the policy's ``unresolved`` calls it."""
+    """A reference in use is incomplete and could mean this tag. ``path`` is its name in the policy's ``unresolved``."""
 
     source: str
     where: str

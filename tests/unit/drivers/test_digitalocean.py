@@ -101,6 +101,16 @@ def test_a_garbage_collection_is_a_conflict(monkeypatch: pytest.MonkeyPatch) -> 
         assert set(registry.tags(REPOSITORY)) == {"v1", "v2"}
 
 
+def test_gone_is_only_what_the_registry_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 404 of the API to a tag that the registry still has is a Conflict, and no success."""
+    with cloud(monkeypatch) as (registry, _, driver, _):
+        driver.probe(REPOSITORY)
+        registry.fail_next(status=404, method="DELETE")
+        with pytest.raises(Conflict, match="though the registry has it"):
+            driver.delete_tag(REPOSITORY, "v1")
+        assert driver.delete_tag(REPOSITORY, "never") is False
+
+
 def test_a_limit_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """429 with ratelimit-reset is obeyed, and endless ones end."""
     with cloud(monkeypatch) as (registry, _, driver, clock):

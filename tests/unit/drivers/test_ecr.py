@@ -32,7 +32,8 @@ from tagsweep.model.reference import Digest
 from tagsweep.testing import images
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import InstantClock, Quiet
-from tagsweep.testing.vendors.ecr import ECR, AccessKey, EcrFake
+from tagsweep.testing.vendors.ecr import ECR, EcrFake
+from tagsweep.testing.vendors.ecr_requests import AccessKey
 
 REPOSITORY = "team/app"
 KEY = AccessKey(secret="keep/this/out")

@@ -83,10 +83,16 @@ def test_a_tag_that_the_search_does_not_find_is_a_conflict(monkeypatch: pytest.M
         assert set(registry.tags(REPOSITORY)) == {"v1", "v2"}
 
 
-def test_only_the_exact_tag_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Images and tags with similar names stay."""
-    with nexus(monkeypatch) as (registry, _, driver, _):
+@pytest.mark.parametrize("loose", [False, True])
+def test_only_the_exact_tag_goes(monkeypatch: pytest.MonkeyPatch, *, loose: bool) -> None:
+    """Images and tags with similar names stay and tell nothing, even where the search finds them as well."""
+    with nexus(monkeypatch) as (registry, api, driver, _):
+        api.loose = loose
         registry.push(f"{REPOSITORY}-tools", images.image("other"), "v1")
+        api.record(REPOSITORY, "v1", modified=NOON)
+        api.record(f"{REPOSITORY}-tools", "v1", modified=NOON - timedelta(days=900))
+        times = {tag.name: tag.times for tag in driver.list_tags(REPOSITORY)}
+        assert times["v1"][TimeOrigin.PUSHED] == NOON
         registry.push(REPOSITORY, images.image("longer"), "v11")
         driver.probe(REPOSITORY)
         assert driver.delete_tag(REPOSITORY, "v1") is True

@@ -45,7 +45,8 @@ def test_an_answer_without_its_list_is_an_error(document: Any) -> None:
 def test_what_is_not_there_is_none() -> None:
     """Null, a list or a text on the way to a value is no accident: there is no such value."""
     assert within({"meta": {"total": 7}}, "meta", "total") == 7
-    for document in (None, [], "text", {}, {"meta": None}, {"meta": [7]}, {"meta": {}}):
+    odd: list[Any] = [None, [], "text", {}, {"meta": None}, {"meta": [7]}, {"meta": {}}]
+    for document in odd:
         assert within(document, "meta", "total") is None
 
 

@@ -46,7 +46,15 @@ def extract(file: File) -> Iterator[Finding]:
         for scope in scopes.values():
             yield from _job(scope, lines)
         context = next(iter(scopes.values()), _Job("", Pairs(), *workflow, needs=jobs)).contexts()({})
-        yield from pipeline.shaped(root, variables=expressions(context))
+        # ``1.2@sha256:…`` alone is the version of an image that another input names.
+        versions = (
+            node.entries[key]
+            for node in walk(root)
+            if isinstance(node, Pairs)
+            for key in node.entries
+            if key.lower().endswith(("version", "tag"))
+        )
+        yield from pipeline.shaped(root, variables=expressions(context), but=frozenset(map(id, versions)))
         if root.get("runs") is not None:
             yield from _action(_Job("", root.pairs("runs"), *workflow, needs=Pairs()), lines)
 

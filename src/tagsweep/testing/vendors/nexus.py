@@ -37,7 +37,8 @@ _MODIFIED: Final = datetime(2026, 1, 1, tzinfo=UTC)
 class NexusApi:
     """Implements :class:`tagsweep.testing.fake.VendorApi`. Everything may be changed while it serves.
 
-    ``unseen`` are tags that the search does not find yet, ``ghosts`` tags that it still finds.
+    ``unseen`` are tags that the search does not find yet, ``ghosts`` tags that it still finds. A ``loose`` search finds
+    also what only begins like the name or version that is asked for.
     """
 
     name: str = "sweeper"
@@ -45,6 +46,7 @@ class NexusApi:
     hosted: str = ""
     may_search: bool = True
     may_delete: bool = True
+    loose: bool = False
     unseen: set[str] = field(default_factory=set)
     ghosts: set[tuple[str, str]] = field(default_factory=set)
     _times: dict[tuple[str, str], tuple[datetime, datetime | None]] = field(default_factory=dict)
@@ -95,10 +97,13 @@ class NexusApi:
         ]
         components = [self._describe(path, tag) for path, tag in (*known, *sorted(self.ghosts))]
         wanted = {key: value for key, value in query.items() if key != "continuationToken"}
-        fitting = [one for one in components if all(one[key] == value for key, value in wanted.items())]
+        fitting = [one for one in components if all(self._fits(one[key], value) for key, value in wanted.items())]
         start = int(query.get("continuationToken", "0"), 16)
         following = f"{start + _PER_PAGE:032x}" if len(fitting) > start + _PER_PAGE else None
         return json_answer(200, {"items": fitting[start : start + _PER_PAGE], "continuationToken": following})
+
+    def _fits(self, value: str, wanted: str) -> bool:
+        return value.startswith(wanted) if self.loose else value == wanted
 
     def _describe(self, path: str, tag: str) -> dict[str, Any]:
         hosted, _, image = (self.hosted, "", path) if self.hosted else path.partition("/")

@@ -49,7 +49,11 @@ def test_the_last_used_is_held_the_longest() -> None:
     recent: Recent[str, str] = Recent(3, lambda key, _: len(key))
 
     def ask(key: str) -> None:
-        recent.of(key, lambda: (made.append(key), key)[1])
+        def make() -> str:
+            made.append(key)
+            return key
+
+        recent.of(key, make)
 
     for key in ("a", "b", "c", "a", "d", "a", "b", "large thing", "large thing"):
         ask(key)
