@@ -18,7 +18,7 @@ from tagsweep.sources.syntaxes.findings import Finding
 from tagsweep.sources.syntaxes.github_expressions import expressions
 from tagsweep.sources.syntaxes.github_steps import given, step_outputs
 from tagsweep.sources.syntaxes.template import Value, Variables
-from tagsweep.sources.syntaxes.yamlnodes import Items, Node, Pairs, Scalar
+from tagsweep.sources.syntaxes.yamlnodes import Items, Node, Pairs, Scalar, walk
 
 _WORKFLOW: Final = re.compile(r"(^|/)\.(github|gitea|forgejo)/workflows/[^/]+\.ya?ml$", re.IGNORECASE)
 _ACTION: Final = frozenset({"action.yml", "action.yaml"})

@@ -13,6 +13,7 @@ from tagsweep.sources.syntaxes.template import Hole, Reading, Variables, nothing
 _TRANSPORTS: Final = ("docker-pullable://", "docker://", "oci://", "registry://", "docker-image://", "image://")
 _LONGEST: Final = 4096  # a registry takes a name of 255 and a tag of 128; the rest is room for expressions
 _PLACEHOLDER_TAG: Final = re.compile(r"v?[Xx]+([._-][Xx]+)*|\.{3}|…", re.ASCII)
+_TRUTHS: Final = frozenset({"true", "false"})
 _BARE_DIGEST: Final = re.compile(r"sha(?:256|384|512):[0-9a-f]+", re.ASCII)
 
 
@@ -57,6 +58,9 @@ def read_image(
 def _complete(text: str, *, line: int, at: str, note: str, prose: bool) -> Finding | None:
     if prose and _PLACEHOLDER_TAG.fullmatch(text.rpartition(":")[2]):
         return None
+    if text in _TRUTHS:
+        why = "it is a truth value, and no name of an image"
+        return None if prose else NoReference(text=text, why=why, line=line, at=at)
     if _BARE_DIGEST.fullmatch(text):
         why = "it is an image id, which only the machine that has the image knows"
         return None if prose else NoReference(text=text, why=why, line=line, at=at)

@@ -43,6 +43,7 @@ def _short(findings: tuple[Finding, ...]) -> list[str]:
         (f"acme/api:1@{_DIGEST}", [f"=docker.io/acme/api:1@{_DIGEST}"]),
         (_DIGEST, [f"!{_DIGEST}"]),
         ("Acme/API:1", ["!Acme/API:1"]),
+        ("false", ["!false"]),
         ("", []),
         ("acme/api:${TAG}", ["~docker.io/acme/api|.*"]),
         ("acme/api:$TAG", ["~docker.io/acme/api|.*"]),
