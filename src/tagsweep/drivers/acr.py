@@ -55,12 +55,14 @@ _RECLAIM: Final = (
 class _Locks:
     """Why manifests are not to be deleted: those that are locked, and what locked ones without a tag reach."""
 
+    everything: str
+    """Why nothing in the repository is to be deleted, or empty."""
     locked: Mapping[Digest, str] = field(hash=False)
     reached: Mapping[Digest, str] = field(hash=False)
 
     def why(self, digest: Digest) -> str:
         """Return the reason in words, or nothing."""
-        return self.locked.get(digest) or self.reached.get(digest) or ""
+        return self.everything or self.locked.get(digest) or self.reached.get(digest) or ""
 
 
 class AcrDriver(OverOci):
@@ -182,6 +184,8 @@ class AcrDriver(OverOci):
         a locked manifest that has no tag is known to nobody else, so what it reaches is held here (hazard 36).
         """
         doing = f"read the locks of {repository}"
+        url = f"{self._oci.client.base_url}{_path(repository)}?{_VERSION}"
+        everything = _lock_of(_document(self._ask(repository, url, doing=doing), self._place, doing), "the repository")
         locked: dict[Digest, str] = {}
         alone: list[Digest] = []
         for entry in self._every(repository, "manifests", doing=doing):
@@ -199,7 +203,7 @@ class AcrDriver(OverOci):
                     if child not in reached:
                         reached[child] = f"{root.short}, which is locked in Azure Container Registry, needs it"
                         pending.append(child)
-        found = _Locks(locked=locked, reached=reached)
+        found = _Locks(everything=everything, locked=locked, reached=reached)
         with self._lock:
             self._locks[repository] = found
         return found
@@ -214,21 +218,24 @@ class AcrDriver(OverOci):
 
     def _every(self, repository: str, key: str, *, doing: str) -> Iterator[dict[str, Any]]:
         url = f"{self._oci.client.base_url}{_path(repository)}/_{key}?n={_PAGE}&{_VERSION}"
-        scope = Scope.repository(repository, "metadata_read")
         visited: set[str] = set()
         while url not in visited and len(visited) < _MOST_PAGES:
             visited.add(url)
-            response = self._oci.client.send("GET", url, scope=scope, headers=_HEADERS, max_body=_LARGEST_PAGE)
-            said = read_error(response.body) if response.status == NOT_FOUND else None
-            if said is not None and not said.structured:
-                raise unclear(response, said, place=self._place, doing=doing)
-            expect(response, _OK, place=self._place, doing=doing)
+            response = self._ask(repository, url, doing=doing)
             yield from _entries(response, key, place=self._place, doing=doing)
             following = next_link(response, place=self._place)
             if following is None:
                 return
             url = following
         raise ProtocolViolation(f"{self._place}: cannot {doing}: the pages turn in a circle, so the end was not seen")
+
+    def _ask(self, repository: str, url: str, *, doing: str) -> Response:
+        scope = Scope.repository(repository, "metadata_read")
+        response = self._oci.client.send("GET", url, scope=scope, headers=_HEADERS, max_body=_LARGEST_PAGE)
+        said = read_error(response.body) if response.status == NOT_FOUND else None
+        if said is not None and not said.structured:
+            raise unclear(response, said, place=self._place, doing=doing)
+        return expect(response, _OK, place=self._place, doing=doing)
 
     # --- changes --------------------------------------------------------------------------------------------------
     def delete_tag(self, repository: str, tag: str) -> bool:
@@ -265,15 +272,23 @@ def _path(repository: str) -> str:
     return f"/acr/v1/{quote(repository, safe='/')}"
 
 
-def _entries(response: Response, key: str, *, place: str, doing: str) -> list[dict[str, Any]]:
+def _document(response: Response, place: str, doing: str) -> dict[str, Any]:
     try:
-        found = json.loads(response.body)[key]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ProtocolViolation(f"{place}: cannot {doing}: the answer has no {key}") from error
+        found = json.loads(response.body)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ProtocolViolation(f"{place}: cannot {doing}: the answer is no JSON object")
+    return found
+
+
+def _entries(response: Response, key: str, *, place: str, doing: str) -> list[dict[str, Any]]:
+    document = _document(response, place, doing)
+    found = document.get(key, document)
     if found is None:
         return []
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-        raise ProtocolViolation(f"{place}: cannot {doing}: its {key} are no list")
+        raise ProtocolViolation(f"{place}: cannot {doing}: the answer has no {key}")
     return found
 
 

@@ -122,6 +122,18 @@ def test_locks_of_both_kinds_are_told(monkeypatch: pytest.MonkeyPatch, lock: Loc
         assert told["d"] == ""
 
 
+def test_a_locked_repository_keeps_every_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the repository itself is locked, each tag stays with that reason, and no manifest is deleted."""
+    with acr(monkeypatch) as (registry, api, driver):
+        digest = registry.push(REPOSITORY, images.image("one"), "v1", "v2")
+        driver.probe(REPOSITORY)
+        api.lock(REPOSITORY, "", Lock(write_enabled=False))
+        assert all("the repository is locked" in tag.locked for tag in driver.list_tags(REPOSITORY))
+        with pytest.raises(Conflict, match="the repository is locked"):
+            driver.delete_manifest(REPOSITORY, digest)
+        assert registry.count("DELETE", digest) == 0
+
+
 def test_what_a_locked_index_reaches_is_not_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hazard 36: Azure would delete the platform of a locked index; the driver refuses, at any depth."""
     with acr(monkeypatch) as (registry, api, driver):

@@ -126,6 +126,31 @@ def test_basic_is_answered_once_and_then_sent_at_once() -> None:
     assert len(sent) == 3
 
 
+def test_credentials_that_end_are_looked_up_anew() -> None:
+    """What a cloud gives for some hours is used until its end, and then asked for again; what has no end never is."""
+    clock = FakeClock()
+    given: list[Credentials] = []
+    sent: list[str] = []
+
+    def lookup(_repository: str) -> Credentials | None:
+        password = f"password {len(given)}"
+        given.append(Credentials(username="AWS", password=password, good_until=clock.monotonic() + 100))
+        return given[-1]
+
+    def respond(request: Request) -> Response:
+        sent.append(request.headers.get("Authorization", ""))
+        good = sent[-1] == given[-1].basic if given else False
+        return answer(request, 200) if good else answer(request, 401, www_authenticate='Basic realm="cloud"')
+
+    auth = AuthSession(base_url=BASE, place="r", lookup=lookup, monotonic=clock.monotonic)
+    assert run(auth, respond).status == run(auth, respond).status == 200
+    assert len(given) == 1
+    clock.sleep(100)
+    assert run(auth, respond).status == 200
+    assert len(given) == 2
+    assert sent == ["", given[0].basic, given[0].basic, given[1].basic]
+
+
 def test_rejected_credentials_are_tried_once_only() -> None:
     """A wrong password is sent once, because repeated tries lock accounts; the error names the user and the file."""
     sent = []

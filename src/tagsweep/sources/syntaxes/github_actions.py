@@ -48,11 +48,11 @@ def extract(file: File) -> Iterator[Finding]:
         context = next(iter(scopes.values()), _Job("", Pairs(), *workflow, needs=jobs)).contexts()({})
         # ``1.2@sha256:…`` alone is the version of an image that another input names.
         versions = (
-            node.entries[key]
+            value
             for node in walk(root)
             if isinstance(node, Pairs)
-            for key in node.entries
-            if key.lower().endswith(("version", "tag"))
+            for key, value in node.entries.items()
+            if key.lower().endswith(("version", "tag")) and isinstance(value, Scalar) and "/" not in value.value
         )
         yield from pipeline.shaped(root, variables=expressions(context), but=frozenset(map(id, versions)))
         if root.get("runs") is not None:

@@ -111,7 +111,7 @@ class AcrFake:
         self._storage, self._base = storage, base
 
     def lock(self, repository: str, reference: str, lock: Lock) -> None:
-        """Lock a tag or a manifest."""
+        """Lock a tag, a manifest, or with an empty reference the repository."""
         self._locks[repository, reference] = lock
 
     def record(self, repository: str, tag: str, updated: datetime) -> None:
@@ -222,7 +222,7 @@ class AcrFake:
         with self._storage.lock:
             stored = self._storage.known(repository)
             tags = stored.tags_on(Digest(reference)) if stored is not None and ":" in reference else []
-            if any(self._locks.get((repository, each), Lock()).holds for each in (reference, *tags)):
+            if any(self._locks.get((repository, each), Lock()).holds for each in (reference, "", *tags)):
                 return error(405, "DENIED", "The operation is disallowed on this registry, repository or image.")
         return None
 
@@ -239,7 +239,8 @@ class AcrFake:
             kind, reference = found["kind"], unquote(found["reference"] or "")
             if kind is None:
                 host = self._base.partition("://")[2]
-                return as_json({"registry": host, "imageName": name, "changeableAttributes": Lock().attributes()})
+                attributes = self._locks.get((name, ""), Lock()).attributes()
+                return as_json({"registry": host, "imageName": name, "changeableAttributes": attributes})
             if reference:
                 return self._one(request, name, stored, kind, reference)
             if request.method != "GET":
@@ -262,7 +263,7 @@ class AcrFake:
             self._locks[name, reference] = lock
             entry["changeableAttributes"] = lock.attributes()
         elif request.method == "DELETE" and kind == "tags":
-            if self._locks.get((name, reference), Lock()).holds:
+            if any(self._locks.get((name, each), Lock()).holds for each in (reference, "")):
                 return error(405, "DENIED", "The operation is disallowed on this registry, repository or image.")
             del stored.tags[reference]
             return Answer(status=202)
