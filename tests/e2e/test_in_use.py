@@ -140,7 +140,7 @@ def stage(place: Place, kube_cluster: Cluster, request: pytest.FixtureRequest) -
 
 
 def test_each_way_of_being_in_use_keeps_its_build_and_explain_says_where(stage: Stage) -> None:
-    """Six builds that are in use in six ways stay, the two others go, and each reason names place, object and part."""
+    """Hazards 33 and 37, traps T15 and T16: six builds in use in six ways stay, two go, and each reason says where."""
     planned = stage.place.make_plan("--json")
     assert removed(planned) == {build(6), build(7)}
     kept = decisions(planned)
@@ -175,7 +175,7 @@ def test_a_user_without_rights_leaves_everything_where_it_is(stage: Stage) -> No
 
 @pytest.mark.parametrize("broken", ["git", "kubernetes"])
 def test_a_source_that_fails_removes_nothing_and_names_the_remedy(stage: Stage, broken: str) -> None:
-    """An absent repository and a cluster that does not answer leave every build undecided; usage ends with 4."""
+    """Hazard 35: an absent repository or a cluster that does not answer leaves every build undecided, and ends in 4."""
     if broken == "git":
         subprocess.run(["rm", "-rf", str(stage.place.directory / "deploy")], check=True)
     else:
