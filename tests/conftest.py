@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -58,6 +60,13 @@ def kube_cluster() -> Iterator[kube.Cluster]:
         pytest.skip(reason)
     with kube.serve_cluster() as cluster:
         yield cluster
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C mean what it means, also where the tests were started in the background, which ignores it."""
+    here = threading.current_thread() is threading.main_thread()
+    if here and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
