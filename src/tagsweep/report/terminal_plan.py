@@ -158,7 +158,7 @@ def _rules(page: Page, rules: Sequence[RuleCount]) -> None:
         if matched == 0:
             page.hanging((label, Span(name, Style.BAD), "  "), "MATCHED NO TAG: is it misspelt?", style=Style.BAD)
         else:
-            words = f"matched {plural(matched, 'tag')}, kept {count(kept)}"
+            words = f"matched {plural(matched, 'tag')}, {count(kept)} stay{'s' if kept == 1 else ''}"
             sample = f": {sampled(tuple(dict.fromkeys(samples)), total=matched)}" if samples else ""
             _named(page, label, name, words + sample)
         label = " " * _LABEL
