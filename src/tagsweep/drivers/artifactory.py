@@ -15,20 +15,18 @@ from urllib.parse import quote, urlsplit
 from tagsweep.core.options import OptionReader
 from tagsweep.drivers import oci_probe
 from tagsweep.drivers.artifactory_files import PLATFORM, Place, TagFolder, folders, stands_alone
-from tagsweep.drivers.composed import NOT_PROBED, ComposedDriver, api_address, transports
+from tagsweep.drivers.connection import Connection, api_address
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.oci import OciDriver
-from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.vendor_access import authorized, basic, bearer, by_absent_tag, store_with_variables
 from tagsweep.drivers.vendor_lists import objects, within
 from tagsweep.http.auth import Credentials, Lookup
 from tagsweep.http.failures import failure
-from tagsweep.http.rest import RestClient
 from tagsweep.model.capability import Capabilities, Capability
 from tagsweep.model.errors import AuthenticationFailed, Conflict, InvalidReference, ProtocolViolation, Unsupported
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import Digest, parse_tag
+from tagsweep.model.reference import Digest
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
 _OK, _FORBIDDEN, _NOT_FOUND = 200, 403, 404
@@ -46,7 +44,7 @@ _RECLAIM: Final = (
 )
 
 
-class ArtifactoryDriver(ComposedDriver):
+class ArtifactoryDriver(OverOci):
     """Implements :class:`tagsweep.ports.RegistryDriver` and :class:`tagsweep.ports.TakesBack`. Made by :meth:`connect`.
 
     Options: ``api``, where Artifactory answers if not at ``/artifactory`` of the host; ``repository``, the key of the
@@ -55,35 +53,23 @@ class ArtifactoryDriver(ComposedDriver):
 
     name = "artifactory"
 
-    def __init__(
-        self, settings: RegistrySettings, *, oci: OciDriver, rest: RestClient, key: str, progress: Progress
-    ) -> None:
-        super().__init__(settings, oci=oci, rest=rest)
+    def __init__(self, connection: Connection, *, api: str, key: str) -> None:
+        where = connection.where
+        lookup = _lookup(CredentialStore(where.host), api)
+        self._rest = connection.rest(api, authorize=authorized(lookup, lambda found: basic(found) or bearer(found)))
+        super().__init__(place=where.host, oci=connection.oci(lookup), beside=self._rest)
         self._key = key
-        self._progress = progress
+        self._progress = connection.progress
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> ArtifactoryDriver:
         """Return a driver for the registry that ``settings`` describe; nothing is sent yet."""
-        where = endpoint(settings)
+        connection = Connection.to(settings, clock=clock, progress=progress)
         options = OptionReader(f"registries: {settings.host}", settings.options)
-        given = options.text("api") or f"{where.base_url}/artifactory"
+        given = options.text("api") or f"{connection.where.base_url}/artifactory"
         key = options.text("repository") or ""
         options.done()
-        api = api_address(given, settings, example="https://acme.jfrog.io/artifactory")
-        transport, api_transport = transports(settings)
-        lookup = _lookup(CredentialStore(where.host), api)
-        rest = RestClient(
-            transport=api_transport,
-            base_url=api,
-            place=where.host,
-            clock=clock,
-            progress=progress,
-            authorize=authorized(lookup, lambda found: basic(found) or bearer(found)),
-            concurrency=settings.concurrency,
-        )
-        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
-        return cls(settings, oci=oci, rest=rest, key=key, progress=progress)
+        return cls(connection, api=api_address(given, settings, example="https://acme.jfrog.io/artifactory"), key=key)
 
     def _where(self, repository: str) -> Place:
         if self._key:
@@ -114,17 +100,17 @@ class ArtifactoryDriver(ComposedDriver):
         """Ask which repositories are local, and to delete the folder of a tag that is absent."""
         place = self._where(repository)
         deletion = self._not_local(place) or by_absent_tag(
-            lambda: self._delete(place, oci_probe.random_tag()), place=self.place
+            lambda: self._delete(place, oci_probe.random_tag()), place=self._place
         )
         return replace(self.declared(), delete_tag=deletion, referrers=self._oci.probe_referrers(repository))
 
     def _not_local(self, place: Place) -> Capability | None:
         """Return why nothing is deleted in a virtual or remote repository, None for a local one."""
         doing = "list the repositories"
-        response = self.rest.send("GET", "/api/repositories", query={"packageType": "docker"}, about=place.key)
+        response = self._rest.send("GET", "/api/repositories", query={"packageType": "docker"}, about=place.key)
         if response.status != _OK:
             return None  # the deletion itself tells what these credentials may
-        known = objects({"list": self.rest.read(response, doing=doing)}, "list", place=self.place, doing=doing)
+        known = objects({"list": self._rest.read(response, doing=doing)}, "list", place=self._place, doing=doing)
         kinds = {str(each.get("key")): str(each.get("type")).lower() for each in known}
         kind = kinds.get(place.key, "local")
         if kind in ("local", "federated"):
@@ -136,8 +122,8 @@ class ArtifactoryDriver(ComposedDriver):
         """Yield the images of the repository that the option names; Unsupported without it."""
         if not self._key:
             raise Unsupported(
-                f"{self.place} lists images only by repository",
-                remedy=f"name it in the target, such as {self.place}/docker-local/*",
+                f"{self._place} lists images only by repository",
+                remedy=f"name it in the target, such as {self._place}/docker-local/*",
             )
         return self._images(self._key)
 
@@ -150,45 +136,44 @@ class ArtifactoryDriver(ComposedDriver):
     def _images(self, key: str) -> Iterator[str]:
         path = f"/api/docker/{quote(key, safe='')}/v2/_catalog"
         doing = f"list the images of {key}"
-        for document in self.rest.pages(path, doing=doing):
+        for document in self._rest.pages(path, doing=doing):
             names = within(document, "repositories")
             if not isinstance(names, list):
-                raise ProtocolViolation(f"{self.place}: cannot {doing}: the answer has no list of repositories")
+                raise ProtocolViolation(f"{self._place}: cannot {doing}: the answer has no list of repositories")
             yield from map(str, names)
 
     def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
         """Return every tag of the registry API, with what the search tells of its folder."""
         names = self.names(repository)
-        found = folders(self.rest, self._where(repository), note=self._progress.note) if names else {}
+        found = folders(self._rest, self._where(repository), note=self._progress.note) if names else {}
         return tuple(_listed(name, found.get(name, TagFolder(times={}))) for name in names)
 
     # --- changes --------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
+    def _remove(self, repository: str, tag: str, doing: str) -> bool:
         """Remove the folder of the tag, which holds nothing else; False if it was absent.
 
         Raises Conflict where the folder holds other images, or is not where the registry API has the tag from.
         """
-        parse_tag(tag)
-        self.require(repository, lambda able: able.delete_tag, f"delete the tag {tag} alone in {repository}")
         place = self._where(repository)
         if PLATFORM.fullmatch(tag) is not None:
-            raise Conflict(f"{self.place}: {repository}:{tag} is the folder of a platform, not of a tag")
-        if not stands_alone(self.rest, place, tag):
+            raise Conflict(f"{self._place}: {repository}:{tag} is the folder of a platform, not of a tag")
+        if not stands_alone(self._rest, place, tag):
             if self._oci.resolve_tag(repository, tag) is None:
                 return False
             raise Conflict(
-                f"{self.place}: {repository}:{tag} has no folder in {place.key}, though the registry has it",
+                f"{self._place}: {repository}:{tag} has no folder in {place.key}, though the registry has it",
                 remedy="name the local repository in the target, not a virtual or remote one",
             )
         response = self._delete(place, tag)
         if response.status in _REMOVED:
             return True
+        error = failure(response, place=self._place, doing=doing)
         if response.status == _NOT_FOUND:
-            return False
-        raise failure(response, place=self.place, doing=f"delete the tag {tag} of {repository}")
+            return not self._is_gone(repository, tag, error)
+        raise error
 
     def _delete(self, place: Place, tag: str) -> Response:
-        return self.rest.send("DELETE", f"/{place.folder(tag)}", about=place.key)
+        return self._rest.send("DELETE", f"/{place.folder(tag)}", about=place.key)
 
     def take_back(self, repository: str, digest: Digest, tags: Sequence[str]) -> bool:
         """Restore the folders of these tags from the trash can; False where it has not all of them.
@@ -201,13 +186,13 @@ class ArtifactoryDriver(ComposedDriver):
         for tag in tags:
             folder = place.folder(tag)
             try:
-                response = self.rest.send("POST", f"/api/trash/restore/{folder}?to={folder}", about=place.key)
+                response = self._rest.send("POST", f"/api/trash/restore/{folder}?to={folder}", about=place.key)
             except AuthenticationFailed:
                 return False
             if response.status in _NOT_IN_TRASH:
                 return False
             if response.status not in _REMOVED:
-                raise failure(response, place=self.place, doing=f"restore {repository}:{tag} from the trash can")
+                raise failure(response, place=self._place, doing=f"restore {repository}:{tag} from the trash can")
         return all(self._oci.resolve_tag(repository, tag) == digest for tag in tags)
 
 

@@ -13,20 +13,18 @@ from urllib.parse import quote
 
 from tagsweep.core.options import OptionReader
 from tagsweep.drivers import oci_probe
-from tagsweep.drivers.composed import NOT_PROBED, ComposedDriver, api_address, in_order, transports
+from tagsweep.drivers.connection import Connection, api_address
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.oci import OciDriver
-from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.vendor_access import authorized, bearer, by_absent_tag, store_with_variables
-from tagsweep.drivers.vendor_lists import digest_in, moment, objects, whole, within
+from tagsweep.drivers.vendor_lists import digest_in, in_order, moment, objects, whole, within
 from tagsweep.http.auth import Credentials
 from tagsweep.http.failures import failure
-from tagsweep.http.rest import RestClient
 from tagsweep.model.capability import Capabilities, Capability
-from tagsweep.model.errors import Conflict, InvalidReference, NotFound, Unsupported
+from tagsweep.model.errors import InvalidReference, NotFound, Unsupported
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import is_tag, parse_tag
+from tagsweep.model.reference import is_tag
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
 API: Final = "https://api.digitalocean.com"
@@ -43,7 +41,7 @@ _RECLAIM: Final = (
 )
 
 
-class DigitalOceanDriver(ComposedDriver):
+class DigitalOceanDriver(OverOci):
     """Implements :class:`tagsweep.ports.RegistryDriver` for registry.digitalocean.com. Made by :meth:`connect`.
 
     Option: ``api``, another address of the API.
@@ -51,26 +49,19 @@ class DigitalOceanDriver(ComposedDriver):
 
     name = "digitalocean"
 
+    def __init__(self, connection: Connection, *, api: str) -> None:
+        where = connection.where
+        lookup = store_with_variables(CredentialStore(where.host), VARIABLES, _as_credentials)
+        self._rest = connection.rest(api, authorize=authorized(lookup, bearer))
+        super().__init__(place=where.host, oci=connection.oci(lookup), beside=self._rest)
+
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> DigitalOceanDriver:
         """Return a driver for the registry that ``settings`` describe; nothing is sent yet."""
-        where = endpoint(settings)
         options = OptionReader(f"registries: {settings.host}", settings.options)
-        given = options.text("api") or API
+        api = api_address(options.text("api") or API, settings, example=API)
         options.done()
-        transport, api_transport = transports(settings)
-        lookup = store_with_variables(CredentialStore(where.host), VARIABLES, _as_credentials)
-        rest = RestClient(
-            transport=api_transport,
-            base_url=api_address(given, settings, example=API),
-            place=where.host,
-            clock=clock,
-            progress=progress,
-            authorize=authorized(lookup, bearer),
-            concurrency=settings.concurrency,
-        )
-        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
-        return cls(settings, oci=oci, rest=rest)
+        return cls(Connection.to(settings, clock=clock, progress=progress), api=api)
 
     # --- abilities ------------------------------------------------------------------------------------------------
     def declared(self) -> Capabilities:
@@ -87,24 +78,24 @@ class DigitalOceanDriver(ComposedDriver):
     def find_out(self, repository: str) -> Capabilities:
         """Ask to delete a tag that is absent."""
         tag = oci_probe.random_tag()
-        deletion = by_absent_tag(lambda: self._delete(repository, tag), place=self.place)
+        deletion = by_absent_tag(lambda: self._delete(repository, tag), place=self._place)
         return replace(self.declared(), delete_tag=deletion, referrers=self._oci.probe_referrers(repository))
 
     # --- listing --------------------------------------------------------------------------------------------------
     def list_repositories(self) -> Iterator[str]:
         """Raise Unsupported: repositories are listed by registry."""
         raise Unsupported(
-            f"{self.place} lists repositories only by registry",
-            remedy=f"name it in the target, such as {self.place}/acme/*",
+            f"{self._place} lists repositories only by registry",
+            remedy=f"name it in the target, such as {self._place}/acme/*",
         )
 
     def list_namespace(self, namespace: str) -> Iterator[str]:
         """Yield the repositories of one registry."""
         doing = f"list the repositories of {namespace}"
         path = f"/v2/registries/{quote(namespace, safe='')}/repositoriesV2"
-        pages = self.rest.pages(path, query={"per_page": 100}, doing=doing, following=_following)
+        pages = self._rest.pages(path, query={"per_page": 100}, doing=doing, following=_following)
         for document in pages:
-            entries = objects(document, "repositories", place=self.place, doing=doing)
+            entries = objects(document, "repositories", place=self._place, doing=doing)
             yield from (f"{namespace}/{entry['name']}" for entry in entries if entry.get("name"))
 
     def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
@@ -113,35 +104,30 @@ class DigitalOceanDriver(ComposedDriver):
 
         def read(page: int) -> tuple[Sequence[Mapping[str, Any]], int | None]:
             query = {"page": page, "per_page": _PAGE}
-            response = self.rest.send("GET", f"{_path(repository)}/tags", query=query, about=repository)
+            response = self._rest.send("GET", f"{_path(repository)}/tags", query=query, about=repository)
             if response.status == _NOT_FOUND:
-                raise _not_found(self.place, repository)
-            document = self.rest.read(response, doing=doing)
+                raise _not_found(self._place, repository)
+            document = self._rest.read(response, doing=doing)
             total = within(document, "meta", "total")
-            found = objects(document, "tags", place=self.place, doing=doing)
+            found = objects(document, "tags", place=self._place, doing=doing)
             return found, total if isinstance(total, int) else None
 
-        told = whole(read, key="tag", place=self.place, doing=doing)
+        told = whole(read, key="tag", place=self._place, doing=doing)
         listed = {name: _listed(name, entry) for name, entry in told.items() if is_tag(name)}
         return in_order(self.names(repository), listed)
 
     # --- changes --------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
-        """Remove the tag and nothing else; False if it was absent."""
-        parse_tag(tag)
-        self.require(repository, lambda able: able.delete_tag, f"delete the tag {tag} alone in {repository}")
+    def _remove(self, repository: str, tag: str, doing: str) -> bool:
         response = self._delete(repository, tag)
         if response.status == _NO_CONTENT:
             return True
-        error = failure(response, place=self.place, doing=f"delete the tag {tag} of {repository}")
+        error = failure(response, place=self._place, doing=doing)
         if response.status == _NOT_FOUND:
-            if self._oci.resolve_tag(repository, tag) is None:
-                return False
-            raise Conflict(f"{error}, though the registry has it", remedy="run it again later", status=_NOT_FOUND)
+            return not self._is_gone(repository, tag, error)
         raise error
 
     def _delete(self, repository: str, tag: str) -> Response:
-        return self.rest.send("DELETE", f"{_path(repository)}/tags/{quote(tag, safe='')}", about=repository)
+        return self._rest.send("DELETE", f"{_path(repository)}/tags/{quote(tag, safe='')}", about=repository)
 
 
 def _as_credentials(token: str, found_in: str) -> Credentials:

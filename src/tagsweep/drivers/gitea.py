@@ -13,19 +13,16 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from tagsweep.core.options import OptionReader
-from tagsweep.drivers.composed import NOT_PROBED, ComposedDriver, api_address, transports
+from tagsweep.drivers.connection import Connection, api_address
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.oci import OciDriver
-from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.vendor_access import authorized, basic
 from tagsweep.drivers.vendor_lists import moment
 from tagsweep.http.failures import failure
-from tagsweep.http.rest import RestClient
 from tagsweep.model.capability import Capabilities
 from tagsweep.model.errors import AuthenticationFailed, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import parse_tag
 from tagsweep.ports import Clock, ListedTag, Progress
 
 _OK, _FORBIDDEN, _NOT_FOUND = 200, 403, 404
@@ -40,7 +37,7 @@ _NO_WAY_BACK: Final = (
 )
 
 
-class GiteaDriver(ComposedDriver):
+class GiteaDriver(OverOci):
     """Implements :class:`tagsweep.ports.RegistryDriver` for Gitea and Forgejo. Made by :meth:`connect`.
 
     Option: ``api``, where the API answers if not at ``/api/v1`` of the registry's host.
@@ -48,30 +45,21 @@ class GiteaDriver(ComposedDriver):
 
     name = "gitea"
 
-    def __init__(self, settings: RegistrySettings, *, oci: OciDriver, rest: RestClient, progress: Progress) -> None:
-        super().__init__(settings, oci=oci, rest=rest)
-        self._progress = progress
+    def __init__(self, connection: Connection, *, api: str) -> None:
+        where = connection.where
+        lookup = CredentialStore(where.host).find
+        self._rest = connection.rest(api, authorize=authorized(lookup, basic))
+        super().__init__(place=where.host, oci=connection.oci(lookup), beside=self._rest)
+        self._progress = connection.progress
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> GiteaDriver:
         """Return a driver for the registry that ``settings`` describe; nothing is sent yet."""
-        where = endpoint(settings)
+        connection = Connection.to(settings, clock=clock, progress=progress)
         options = OptionReader(f"registries: {settings.host}", settings.options)
-        given = options.text("api") or f"{where.base_url}/api/v1"
+        given = options.text("api") or f"{connection.where.base_url}/api/v1"
         options.done()
-        transport, api_transport = transports(settings)
-        lookup = CredentialStore(where.host).find
-        rest = RestClient(
-            transport=api_transport,
-            base_url=api_address(given, settings, example="https://git.example.com/api/v1"),
-            place=where.host,
-            clock=clock,
-            progress=progress,
-            authorize=authorized(lookup, basic),
-            concurrency=settings.concurrency,
-        )
-        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
-        return cls(settings, oci=oci, rest=rest, progress=progress)
+        return cls(connection, api=api_address(given, settings, example="https://git.example.com/api/v1"))
 
     # --- abilities ------------------------------------------------------------------------------------------------
     def declared(self) -> Capabilities:
@@ -128,7 +116,7 @@ class GiteaDriver(ComposedDriver):
     def _page(self, owner: str, image: str, page: int, *, doing: str) -> tuple[Sequence[Mapping[str, Any]], int | None]:
         query: dict[str, str | int] = {"type": "container", "q": image, "page": page, "limit": _PAGE}
         try:
-            response = self.rest.send("GET", f"/packages/{quote(owner, safe='')}", query=query, about=owner)
+            response = self._rest.send("GET", f"/packages/{quote(owner, safe='')}", query=query, about=owner)
         except AuthenticationFailed:
             self._without_times(owner, "wants other credentials")
             return (), 0
@@ -136,22 +124,15 @@ class GiteaDriver(ComposedDriver):
             self._without_times(owner, f"answers {response.status}")
             return (), 0
         if response.status != _OK:
-            raise failure(response, place=self.place, doing=doing)
-        document = self.rest.read(response, doing=doing)
+            raise failure(response, place=self._place, doing=doing)
+        document = self._rest.read(response, doing=doing)
         if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
-            raise ProtocolViolation(f"{self.place}: cannot {doing}: the answer is no list of packages")
+            raise ProtocolViolation(f"{self._place}: cannot {doing}: the answer is no list of packages")
         total = response.headers.get("x-total-count", "")
         return document, int(total) if total.isascii() and total.isdigit() else None
 
     def _without_times(self, owner: str, why: str) -> None:
         self._progress.note(
-            f"{self.place}: the package API of {owner} {why}, so that nothing is known of when tags were pushed "
+            f"{self._place}: the package API of {owner} {why}, so that nothing is known of when tags were pushed "
             "(a token needs read:package)"
         )
-
-    # --- changes --------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
-        """Remove the tag's version and nothing else; False if it was absent."""
-        parse_tag(tag)
-        self.require(repository, lambda able: able.delete_tag, f"delete the tag {tag} alone in {repository}")
-        return self._oci.delete_tag(repository, tag)

@@ -14,21 +14,19 @@ from typing import Final
 
 from tagsweep.core.options import OptionReader
 from tagsweep.drivers import oci_probe
-from tagsweep.drivers.composed import NOT_PROBED, ComposedDriver, once, transports
+from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.drivers.gitlab_access import GitLabAccess, find_access
 from tagsweep.drivers.gitlab_api import GitLabApi
-from tagsweep.drivers.oci import OciDriver
-from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
+from tagsweep.drivers.vendor_access import once
 from tagsweep.http.auth import Credentials, Lookup
 from tagsweep.http.failures import failure, read_error
-from tagsweep.http.rest import RestClient
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import AuthenticationFailed, Conflict, PermissionDenied, RegistryError
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import parse_tag
-from tagsweep.ports import Clock, ListedTag, Progress, Response, Transport
+from tagsweep.ports import Clock, ListedTag, Progress, Response
 
 _FORBIDDEN, _NOT_FOUND = 403, 404
 _DONE: Final = frozenset({200, 202, 204})
@@ -43,7 +41,7 @@ _RECLAIM: Final = (
 )
 
 
-class GitLabDriver(ComposedDriver):
+class GitLabDriver(OverOci):
     """Implements :class:`tagsweep.ports.RegistryDriver` and :class:`tagsweep.ports.ReadsTimes` for GitLab.
 
     Made by :meth:`connect`. Options: ``api``, the address of the API; ``token_env``, the variable with its token.
@@ -51,55 +49,28 @@ class GitLabDriver(ComposedDriver):
 
     name = "gitlab"
 
-    def __init__(
-        self,
-        settings: RegistrySettings,
-        *,
-        transport: Transport,
-        api_transport: Transport,
-        access: GitLabAccess,
-        lookup: Lookup,
-        clock: Clock,
-        progress: Progress,
-    ) -> None:
-        where = endpoint(settings)
-        rest = RestClient(
-            transport=api_transport,
-            base_url=access.api or where.base_url,
-            place=where.host,
-            clock=clock,
-            progress=progress,
-            headers=access.header,
-            concurrency=settings.concurrency,
-        )
-        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
-        super().__init__(settings, oci=oci, rest=rest)
+    def __init__(self, connection: Connection, *, access: GitLabAccess, lookup: Lookup) -> None:
+        where = connection.where
+        rest = connection.rest(access.api or where.base_url, headers=access.header)
+        super().__init__(place=where.host, oci=connection.oci(lookup), beside=rest)
         self._api = GitLabApi(rest)
         self._access = access
-        self._progress = progress
+        self._progress = connection.progress
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> GitLabDriver:
         """Return a driver for the registry that ``settings`` describe; nothing is sent yet."""
+        connection = Connection.to(settings, clock=clock, progress=progress)
         options = OptionReader(f"registries: {settings.host}", settings.options)
         api, token_env = options.text("api"), options.text("token_env")
         options.done()
-        store = once(CredentialStore(endpoint(settings).host).find)
+        store = once(CredentialStore(connection.where.host).find)
         access = find_access(settings, api=api, token_env=token_env, environ=os.environ, lookup=store)
 
         def find(repository: str) -> Credentials | None:
             return store(repository) or access.login
 
-        transport, api_transport = transports(settings)
-        return cls(
-            settings,
-            transport=transport,
-            api_transport=api_transport,
-            access=access,
-            lookup=find,
-            clock=clock,
-            progress=progress,
-        )
+        return cls(connection, access=access, lookup=find)
 
     # --- abilities ------------------------------------------------------------------------------------------------
     @property
@@ -127,12 +98,12 @@ class GitLabDriver(ComposedDriver):
             delete_tag = self._probe_tag(repository)
             if not self._api.protection(repository).readable:
                 self._progress.note(
-                    f"{self.place}: these credentials may not read the tag protection rules of {repository} (the role "
+                    f"{self._place}: these credentials may not read the tag protection rules of {repository} (the role "
                     "Maintainer may), or there are none; what is protected is refused when it is to be removed"
                 )
         else:
             self._progress.note(
-                f"{self.place}: {self._access.why_not}, so {repository} is swept by the registry API alone: protected "
+                f"{self._place}: {self._access.why_not}, so {repository} is swept by the registry API alone: protected "
                 "tags are not known before, and rules have no time of GitLab's"
             )
         return replace(
@@ -149,10 +120,10 @@ class GitLabDriver(ComposedDriver):
         except (PermissionDenied, AuthenticationFailed) as error:
             return Capability(why=f"{error}; {_RIGHTS}")
         if response.status == _FORBIDDEN:
-            return Capability(why=f"{failure(response, place=self.place, doing=doing)}; {_RIGHTS}")
+            return Capability(why=f"{failure(response, place=self._place, doing=doing)}; {_RIGHTS}")
         if _says_no_tag(response):
             return Capability(support=Support.YES, why="GitLab answers a try to remove an absent tag with 404")
-        return Capability(support=Support.UNKNOWN, why=str(failure(response, place=self.place, doing=doing)))
+        return Capability(support=Support.UNKNOWN, why=str(failure(response, place=self._place, doing=doing)))
 
     # --- listing --------------------------------------------------------------------------------------------------
     def list_repositories(self) -> Iterable[str]:
@@ -179,19 +150,16 @@ class GitLabDriver(ComposedDriver):
         return {} if created is None else {TimeOrigin.CREATED: created}
 
     # --- removing -------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
+    def _remove(self, repository: str, tag: str, doing: str) -> bool:
         """Remove the tag and nothing else; False if it was absent."""
-        parse_tag(tag)
-        doing = f"remove the tag {tag} of {repository}"
-        self.require(repository, lambda able: able.delete_tag, doing)
         if not self._access.api:
             return self._oci.delete_tag(repository, tag)
         response = self._api.remove(repository, tag)
         if response.status in _DONE:
             return True
-        error = failure(response, place=self.place, doing=doing)
-        if response.status == _NOT_FOUND and self._oci.resolve_tag(repository, tag) is None:
-            return False
+        error = failure(response, place=self._place, doing=doing)
+        if response.status == _NOT_FOUND:
+            return not self._is_gone(repository, tag, error)
         if response.status == _FORBIDDEN:
             raise self._forbidden(repository, tag, error)
         raise error

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tagsweep.drivers.composed import api_address
+from tagsweep.drivers.connection import api_address
 from tagsweep.drivers.oci_hosts import endpoint
 from tagsweep.http.auth import Credentials, Lookup
 from tagsweep.http.hosts import origin

@@ -13,20 +13,20 @@ from typing import Final
 
 from tagsweep.core.options import OptionReader
 from tagsweep.drivers import oci_probe
-from tagsweep.drivers.composed import NOT_PROBED, ComposedDriver, in_order, once, transports
+from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.drivers.harbor_api import HarborApi
-from tagsweep.drivers.oci import OciDriver
-from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
+from tagsweep.drivers.vendor_access import once
+from tagsweep.drivers.vendor_lists import in_order
 from tagsweep.http.auth import Lookup
 from tagsweep.http.failures import failure, read_error
-from tagsweep.http.rest import RestClient
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import AuthenticationFailed, Conflict, PermissionDenied
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import Digest, parse_tag
-from tagsweep.ports import Clock, ListedTag, Progress, Transport
+from tagsweep.model.reference import Digest
+from tagsweep.ports import Clock, ListedTag, Progress
 
 _OK, _NOT_FOUND, _FORBIDDEN = 200, 404, 403
 _RIGHTS: Final = (
@@ -38,45 +38,25 @@ _RECLAIM: Final = (
 )
 
 
-class HarborDriver(ComposedDriver):
+class HarborDriver(OverOci):
     """Implements :class:`tagsweep.ports.RegistryDriver` for Harbor 2. Made by :meth:`connect`; it has no options."""
 
     name = "harbor"
 
-    def __init__(
-        self,
-        settings: RegistrySettings,
-        *,
-        transport: Transport,
-        api_transport: Transport,
-        lookup: Lookup,
-        clock: Clock,
-        progress: Progress,
-    ) -> None:
-        OptionReader(f"registries: {settings.host}", settings.options).done()
-        where = endpoint(settings)
-        rest = RestClient(
-            transport=api_transport,
-            base_url=f"{where.base_url}/api/v2.0",
-            place=where.host,
-            clock=clock,
-            progress=progress,
-            concurrency=settings.concurrency,
-        )
-        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
-        super().__init__(settings, oci=oci, rest=rest)
+    def __init__(self, connection: Connection, *, lookup: Lookup) -> None:
+        where = connection.where
+        rest = connection.rest(f"{where.base_url}/api/v2.0")
+        super().__init__(place=where.host, oci=connection.oci(lookup), beside=rest)
         self._api = HarborApi(rest, lookup=once(lookup))
-        self._progress = progress
+        self._progress = connection.progress
         self._seen: dict[tuple[str, str], Digest] = {}
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> HarborDriver:
         """Return a driver for the Harbor that ``settings`` describe; nothing is sent yet."""
-        transport, api_transport = transports(settings)
-        lookup = CredentialStore(endpoint(settings).host).find
-        return cls(
-            settings, transport=transport, api_transport=api_transport, lookup=lookup, clock=clock, progress=progress
-        )
+        OptionReader(f"registries: {settings.host}", settings.options).done()
+        connection = Connection.to(settings, clock=clock, progress=progress)
+        return cls(connection, lookup=CredentialStore(connection.where.host).find)
 
     # --- abilities ------------------------------------------------------------------------------------------------
     def declared(self) -> Capabilities:
@@ -95,7 +75,7 @@ class HarborDriver(ComposedDriver):
         """Ask to remove what does not exist, by both APIs, and tell what Harbor's own rules do beside a sweep."""
         by_registry = self._oci.probe(repository)
         for habit in self._api.habits(repository):
-            self._progress.note(f"{self.place}: {habit}")
+            self._progress.note(f"{self._place}: {habit}")
         delete_tag = self._probe_tag(repository)
         delete_manifest = by_registry.delete_manifest
         if delete_manifest.usable and not delete_tag.usable:
@@ -115,10 +95,10 @@ class HarborDriver(ComposedDriver):
         except (PermissionDenied, AuthenticationFailed) as error:
             return Capability(why=f"{error}; {_RIGHTS}")
         if response.status == _FORBIDDEN:
-            return Capability(why=f"{failure(response, place=self.place, doing=doing)}; {_RIGHTS}")
+            return Capability(why=f"{failure(response, place=self._place, doing=doing)}; {_RIGHTS}")
         if response.status == _NOT_FOUND and read_error(response.body).structured:
             return Capability(support=Support.YES, why="Harbor answers a try to remove an absent tag with 404")
-        return Capability(support=Support.UNKNOWN, why=str(failure(response, place=self.place, doing=doing)))
+        return Capability(support=Support.UNKNOWN, why=str(failure(response, place=self._place, doing=doing)))
 
     # --- listing --------------------------------------------------------------------------------------------------
     def list_repositories(self) -> Iterator[str]:
@@ -141,24 +121,19 @@ class HarborDriver(ComposedDriver):
             self._seen[repository, tag] = found
         return found
 
-    def delete_tag(self, repository: str, tag: str) -> bool:
+    def _remove(self, repository: str, tag: str, doing: str) -> bool:
         """Remove the tag and nothing else; False if it was absent.
 
         It is removed from the digest on which it was seen last, so that Harbor itself refuses where it has moved since.
         """
-        parse_tag(tag)
-        doing = f"remove the tag {tag} of {repository}"
-        self.require(repository, lambda able: able.delete_tag, doing)
         expected = self._seen.pop((repository, tag), None)
         response = self._api.remove(repository, expected or tag, tag)
         if response.status == _OK:
             return True
-        error = failure(response, place=self.place, doing=doing)
+        error = failure(response, place=self._place, doing=doing)
         if response.status != _NOT_FOUND:
             raise error
-        now = self._oci.resolve_tag(repository, tag)
-        if now is None:
-            return False
-        if expected is not None and now != expected:
-            raise Conflict(f"{self.place}: {tag} was moved to {now.short} a moment ago, and was left there")
-        raise error
+        now = self._oci.resolve_tag(repository, tag) if expected is not None else None
+        if now is not None and now != expected:
+            raise Conflict(f"{self._place}: {tag} was moved to {now.short} a moment ago, and was left there")
+        return not self._is_gone(repository, tag, error)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn, TypeVar
 
-from tagsweep.drivers import throwaway
+from tagsweep.drivers import oci_probe, throwaway
 from tagsweep.drivers.turns import Turns
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import (
@@ -107,7 +107,7 @@ class MovingDriver:
     def _probe_push(self, repository: str) -> Capability:
         """Push what every registry must refuse, under a digest that it does not have: how it is refused tells all."""
         try:
-            self._inner.put_manifest(repository, throwaway.random_digest(), throwaway.unacceptable())
+            self._inner.put_manifest(repository, oci_probe.random_digest(), throwaway.unacceptable())
         except (PermissionDenied, AuthenticationFailed) as error:
             why = f"untag_by_moving pushes a manifest, which these credentials may not: {error}"
             return Capability(support=Support.NO, why=why)

@@ -14,19 +14,16 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from tagsweep.core.options import OptionReader
-from tagsweep.drivers.composed import NOT_PROBED, ComposedDriver, api_address, transports
+from tagsweep.drivers.connection import Connection, api_address
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.oci import OciDriver
-from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.vendor_access import authorized, basic, by_absent_tag
 from tagsweep.drivers.vendor_lists import newest, objects, within
 from tagsweep.http.failures import failure
-from tagsweep.http.rest import RestClient
 from tagsweep.model.capability import Capabilities, Capability
 from tagsweep.model.errors import AuthenticationFailed, Conflict, InvalidReference, PermissionDenied
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import parse_tag
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
 _NOT_FOUND: Final = 404
@@ -43,7 +40,7 @@ _RECLAIM: Final = (
 )
 
 
-class NexusDriver(ComposedDriver):
+class NexusDriver(OverOci):
     """Implements :class:`tagsweep.ports.RegistryDriver` for Nexus Repository 3. Made by :meth:`connect`.
 
     Options: ``api``, the address of Nexus where that is not the registry's (a connector has a port of its own);
@@ -52,34 +49,24 @@ class NexusDriver(ComposedDriver):
 
     name = "nexus"
 
-    def __init__(
-        self, settings: RegistrySettings, *, oci: OciDriver, rest: RestClient, hosted: str, progress: Progress
-    ) -> None:
-        super().__init__(settings, oci=oci, rest=rest)
+    def __init__(self, connection: Connection, *, api: str, hosted: str) -> None:
+        where = connection.where
+        lookup = CredentialStore(where.host).find
+        self._rest = connection.rest(f"{api}/service/rest/v1", authorize=authorized(lookup, basic))
+        super().__init__(place=where.host, oci=connection.oci(lookup), beside=self._rest)
         self._hosted = hosted
-        self._progress = progress
+        self._progress = connection.progress
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> NexusDriver:
         """Return a driver for the registry that ``settings`` describe; nothing is sent yet."""
-        where = endpoint(settings)
+        connection = Connection.to(settings, clock=clock, progress=progress)
         options = OptionReader(f"registries: {settings.host}", settings.options)
-        given = options.text("api") or where.base_url
+        given = options.text("api") or connection.where.base_url
         hosted = options.text("repository") or ""
         options.done()
-        transport, api_transport = transports(settings)
-        lookup = CredentialStore(where.host).find
-        rest = RestClient(
-            transport=api_transport,
-            base_url=f"{api_address(given, settings, example='https://nexus.example.com')}/service/rest/v1",
-            place=where.host,
-            clock=clock,
-            progress=progress,
-            authorize=authorized(lookup, basic),
-            concurrency=settings.concurrency,
-        )
-        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
-        return cls(settings, oci=oci, rest=rest, hosted=hosted, progress=progress)
+        api = api_address(given, settings, example="https://nexus.example.com")
+        return cls(connection, api=api, hosted=hosted)
 
     # --- abilities ------------------------------------------------------------------------------------------------
     def declared(self) -> Capabilities:
@@ -96,7 +83,7 @@ class NexusDriver(ComposedDriver):
 
     def find_out(self, repository: str) -> Capabilities:
         """Ask to delete a component that nobody has."""
-        deletion = by_absent_tag(lambda: self._delete(_ABSENT, repository), place=self.place)
+        deletion = by_absent_tag(lambda: self._delete(_ABSENT, repository), place=self._place)
         return replace(self.declared(), delete_tag=deletion, referrers=self._oci.probe_referrers(repository))
 
     # --- listing --------------------------------------------------------------------------------------------------
@@ -127,8 +114,8 @@ class NexusDriver(ComposedDriver):
             token = within(document, "continuationToken")
             return f"{first}?{urlencode({**query, 'continuationToken': token})}" if token else None
 
-        for document in self.rest.pages(first, query=query, doing=doing, about=repository, following=following):
-            for entry in objects(document, "items", place=self.place, doing=doing):
+        for document in self._rest.pages(first, query=query, doing=doing, about=repository, following=following):
+            for entry in objects(document, "items", place=self._place, doing=doing):
                 if (entry.get("repository"), entry.get("name")) == (hosted, image):
                     yield entry
 
@@ -144,35 +131,32 @@ class NexusDriver(ComposedDriver):
         return hosted, image
 
     # --- changes --------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
+    def _remove(self, repository: str, tag: str, doing: str) -> bool:
         """Remove the component of the tag and nothing else; False if it was absent."""
-        parse_tag(tag)
-        self.require(repository, lambda able: able.delete_tag, f"delete the tag {tag} alone in {repository}")
-        doing = f"delete the tag {tag} of {repository}"
         hosted, image = self._where(repository)
         for found in self._components(repository, tag=tag):
             identity = found.get("id")
             if found.get("version") != tag or not isinstance(identity, str) or not identity:
                 continue
-            known = self.rest.find(f"/components/{quote(identity, safe='')}", doing=doing)
+            known = self._rest.find(f"/components/{quote(identity, safe='')}", doing=doing)
             if known is None:
                 continue
             if [within(known, key) for key in ("repository", "name", "version")] != [hosted, image, tag]:
-                raise Conflict(f"{self.place}: cannot {doing}: Nexus's search names another component")
+                raise Conflict(f"{self._place}: cannot {doing}: Nexus's search names another component")
             response = self._delete(identity, repository)
             if response.status in _REMOVED:
                 return True
             if response.status != _NOT_FOUND:
-                raise failure(response, place=self.place, doing=doing)
+                raise failure(response, place=self._place, doing=doing)
         if self._oci.resolve_tag(repository, tag) is None:
             return False
         raise Conflict(
-            f"{self.place}: cannot {doing}: Nexus's search does not find it, though the registry has it",
+            f"{self._place}: cannot {doing}: Nexus's search does not find it, though the registry has it",
             remedy="the task Repair - Rebuild repository search brings the search up to date",
         )
 
     def _delete(self, identity: str, about: str) -> Response:
-        return self.rest.send("DELETE", f"/components/{quote(identity, safe='')}", about=about)
+        return self._rest.send("DELETE", f"/components/{quote(identity, safe='')}", about=about)
 
 
 def _times(component: Mapping[str, Any]) -> dict[TimeOrigin, datetime]:

@@ -1,18 +1,84 @@
-"""OverOci: what a vendor's driver leaves to the registry API, so that it holds only what is its vendor's."""
+"""OverOci: a vendor's driver over the registry API, so that it holds only what is its vendor's."""
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
 from tagsweep.drivers.oci import OciDriver
-from tagsweep.model.capability import Capability
-from tagsweep.model.errors import InvalidReference, ProtocolViolation, Unsupported
+from tagsweep.model.capability import Capabilities, Capability, Support
+from tagsweep.model.errors import Conflict, InvalidReference, ProtocolViolation, RegistryError, Unsupported
 from tagsweep.model.manifest import Descriptor, RawManifest
-from tagsweep.model.reference import Digest
+from tagsweep.model.reference import Digest, parse_tag
+
+NOT_PROBED: Final = Capability(support=Support.UNKNOWN, why="not probed yet")
+
+
+class Beside(Protocol):
+    """What asks the vendor's own API: a :class:`tagsweep.http.rest.RestClient`, or whatever a vendor needs."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many requests were sent, by method."""
+        ...
+
+    def close(self) -> None:
+        """Give back the connections."""
+        ...
 
 
 class OverOci:
-    """The part of :class:`tagsweep.ports.RegistryDriver` that is the same everywhere. ``_oci`` is the registry API."""
+    """The part of :class:`tagsweep.ports.RegistryDriver` that is the same everywhere.
+
+    A vendor gives ``declared``, ``find_out``, ``list_tags`` and ``list_repositories``, and ``_remove`` where a tag is
+    removed in another way than by the registry API. Manifests and blobs are the registry API's, which ``_oci`` asks.
+    """
 
     _oci: OciDriver
+
+    def __init__(self, *, place: str, oci: OciDriver, beside: Beside) -> None:
+        self._place = place
+        self._oci = oci
+        self._beside = beside
+        self._probed: dict[str, Capabilities] = {}
+        self._probing = threading.Lock()
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many requests were sent so far to both APIs, by method."""
+        return Counter(self._oci.counts) + Counter(self._beside.counts)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._oci.close()
+        self._beside.close()
+
+    # --- abilities ------------------------------------------------------------------------------------------------
+    def declared(self) -> Capabilities:
+        """Return what is known of this registry without asking it."""
+        raise NotImplementedError
+
+    def find_out(self, repository: str) -> Capabilities:
+        """Ask what these credentials may do in ``repository``, without any side effect."""
+        raise NotImplementedError
+
+    def capabilities(self, repository: str) -> Capabilities:
+        """Return what was probed in ``repository``, or Unknown for what a probe would tell."""
+        return self._probed.get(repository) or self.declared()
+
+    def probe(self, repository: str) -> Capabilities:
+        """Find out, once, what these credentials may do in ``repository``; nothing is changed by it."""
+        with self._probing:
+            if repository not in self._probed:
+                self._probed[repository] = self.find_out(repository)
+            return self._probed[repository]
+
+    # --- listing and reading --------------------------------------------------------------------------------------
+    def names(self, repository: str) -> tuple[str, ...]:
+        """Return the names of all tags by the registry API, which is complete or raises."""
+        return tuple(tag.name for tag in self._oci.list_tags(repository))
 
     def resolve_tag(self, repository: str, tag: str) -> Digest | None:
         """Return the digest that ``tag`` is on now, or None if it is certainly absent; a HEAD."""
@@ -38,9 +104,44 @@ class OverOci:
         """Return a small blob, checked against its digest, or None if certainly absent."""
         return self._oci.fetch_blob(repository, digest, max_bytes=max_bytes)
 
+    # --- changes --------------------------------------------------------------------------------------------------
     def put_manifest(self, repository: str, reference: str, manifest: RawManifest) -> Digest:
         """Store exactly these bytes under a tag or their digest."""
         return self._oci.put_manifest(repository, reference, manifest)
+
+    def delete_tag(self, repository: str, tag: str) -> bool:
+        """Remove the tag and nothing else; False if it was absent. Unsupported, and nothing sent, before a probe."""
+        doing = f"remove the tag {parse_tag(tag)} of {repository}"
+        self._require(repository, lambda able: able.delete_tag, doing)
+        return self._remove(repository, tag, doing)
+
+    def _remove(self, repository: str, tag: str, doing: str) -> bool:  # noqa: ARG002 - others name it in their errors
+        """Remove the tag by the vendor's means: here by the registry API. ``doing`` completes "cannot …"."""
+        return self._oci.delete_tag(repository, tag)
+
+    def delete_manifest(self, repository: str, digest: Digest) -> bool:
+        """Delete the manifest with every tag on it; False if it was absent."""
+        digest = Digest.parse(digest)
+        self._require(repository, lambda able: able.delete_manifest, f"delete {repository}@{digest.short}")
+        return self._oci.delete_manifest(repository, digest)
+
+    def _require(self, repository: str, ability: Callable[[Capabilities], Capability], doing: str) -> None:
+        """Raise Unsupported, before anything is sent, where an ability is not certain."""
+        need(ability(self.capabilities(repository)), place=self._place, doing=doing)
+
+    def _is_gone(self, repository: str, tag: str, error: RegistryError) -> bool:
+        """Tell that a tag of which the vendor's API says 404 is gone for the registry too.
+
+        Raises Conflict where the registry has it: vendors say 404 of what one may not see or change, and some lists
+        are late. Neither is a tag that is gone.
+        """
+        if self._oci.resolve_tag(repository, tag) is None:
+            return True
+        raise Conflict(
+            f"{error}, though the registry has it",
+            remedy="run it again later, and check the rights of the credentials",
+            status=error.status,
+        )
 
 
 def need(capability: Capability, *, place: str, doing: str) -> None:

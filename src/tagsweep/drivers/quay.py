@@ -13,20 +13,20 @@ from datetime import datetime
 from typing import Final
 
 from tagsweep.core.options import OptionReader
-from tagsweep.drivers.composed import NOT_PROBED, ComposedDriver, in_order, once, transports
+from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.oci import OciDriver
-from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.quay_api import QuayApi
+from tagsweep.drivers.vendor_access import once
+from tagsweep.drivers.vendor_lists import in_order
 from tagsweep.http.auth import Credentials, Lookup
 from tagsweep.http.failures import failure
-from tagsweep.http.rest import RestClient
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import ConfigurationError, Conflict
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import Digest, canonical_registry, parse_tag
-from tagsweep.ports import Clock, ListedTag, Progress, Transport
+from tagsweep.model.reference import Digest, canonical_registry
+from tagsweep.ports import Clock, ListedTag, Progress
 
 OAUTH_USER: Final = "$oauthtoken"
 """The user's name with which the registry API takes an OAuth token as a password."""
@@ -50,7 +50,7 @@ _BY_HAND: Final = (
 )
 
 
-class QuayDriver(ComposedDriver):
+class QuayDriver(OverOci):
     """Implements :class:`tagsweep.ports.RegistryDriver` and :class:`tagsweep.ports.TakesBack` for Quay.
 
     Made by :meth:`connect`. Option: ``token_env``, the variable with the OAuth token; QUAY_TOKEN for quay.io.
@@ -58,41 +58,23 @@ class QuayDriver(ComposedDriver):
 
     name = "quay"
 
-    def __init__(
-        self,
-        settings: RegistrySettings,
-        *,
-        transport: Transport,
-        api_transport: Transport,
-        lookup: Lookup,
-        token: str,
-        clock: Clock,
-        progress: Progress,
-    ) -> None:
-        where = endpoint(settings)
-        rest = RestClient(
-            transport=api_transport,
-            base_url=f"{where.base_url}/api/v1",
-            place=where.host,
-            clock=clock,
-            progress=progress,
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            concurrency=settings.concurrency,
-        )
-        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
-        super().__init__(settings, oci=oci, rest=rest)
+    def __init__(self, connection: Connection, *, lookup: Lookup, token: str) -> None:
+        where = connection.where
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        rest = connection.rest(f"{where.base_url}/api/v1", headers=headers)
+        super().__init__(place=where.host, oci=connection.oci(lookup), beside=rest)
         self._api = QuayApi(rest)
         self._with_api = bool(token)
-        self._progress = progress
-        self._clock = clock
+        self._progress = connection.progress
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> QuayDriver:
         """Return a driver for the Quay that ``settings`` describe; nothing is sent yet."""
+        connection = Connection.to(settings, clock=clock, progress=progress)
         options = OptionReader(f"registries: {settings.host}", settings.options)
         named = options.text("token_env")
         options.done()
-        host = endpoint(settings).host
+        host = connection.where.host
         store = CredentialStore(host).find
         token = find_token(host, named, environ=os.environ)
         if not token:  # whoever ran docker login with such a token need not name it twice
@@ -103,16 +85,7 @@ class QuayDriver(ComposedDriver):
             ours = Credentials(username=OAUTH_USER, password=token, found_in="the OAuth token") if token else None
             return store(repository) or ours
 
-        transport, api_transport = transports(settings)
-        return cls(
-            settings,
-            transport=transport,
-            api_transport=api_transport,
-            lookup=once(find),
-            token=token,
-            clock=clock,
-            progress=progress,
-        )
+        return cls(connection, lookup=once(find), token=token)
 
     # --- abilities ------------------------------------------------------------------------------------------------
     def declared(self) -> Capabilities:
@@ -138,8 +111,8 @@ class QuayDriver(ComposedDriver):
         undo = self._undo(described) if self._with_api and delete_tag.usable else self.declared().undo
         if not self._with_api:
             self._progress.note(
-                f"{self.place}: no OAuth token ({_TOKEN} for {_QUAY_IO}, or the option token_env), so {repository} has "
-                "no push times, no expirations and no undo by Quay's time machine"
+                f"{self._place}: no OAuth token ({_TOKEN} for {_QUAY_IO}, or the option token_env), so {repository} "
+                "has no push times, no expirations and no undo by Quay's time machine"
             )
         return replace(
             self.declared(),
@@ -196,22 +169,19 @@ class QuayDriver(ComposedDriver):
         first = sorted(expire.items(), key=lambda item: (item[1], item[0]))
         named = ", ".join(f"{name} on {moment:%Y-%m-%d}" for name, moment in first[:_MOST_NAMED])
         rest = f" and {len(first) - _MOST_NAMED} more" if len(first) > _MOST_NAMED else ""
-        self._progress.note(f"{self.place}: tags of {repository} expire by themselves, kept or not: {named}{rest}")
+        self._progress.note(f"{self._place}: tags of {repository} expire by themselves, kept or not: {named}{rest}")
 
     # --- removing and taking back ---------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
+    def _remove(self, repository: str, tag: str, doing: str) -> bool:
         """Remove the tag and nothing else; False if it was absent. The time machine keeps it."""
-        parse_tag(tag)
-        doing = f"remove the tag {tag} of {repository}"
-        self.require(repository, lambda able: able.delete_tag, doing)
         if not self._with_api:
             return self._oci.delete_tag(repository, tag)
         response = self._api.remove(repository, tag)
         if response.status in _DONE:
             return True
-        error = failure(response, place=self.place, doing=doing)
-        if response.status == _NOT_FOUND and self._oci.resolve_tag(repository, tag) is None:
-            return False
+        error = failure(response, place=self._place, doing=doing)
+        if response.status == _NOT_FOUND:
+            return not self._is_gone(repository, tag, error)
         if "immutable" in str(error):
             raise Conflict(str(error), remedy="make a new plan, in which it stays", status=error.status)
         raise error
@@ -230,7 +200,7 @@ class QuayDriver(ComposedDriver):
             if response.status == _NOT_FOUND:
                 return False
             if response.status not in _DONE:
-                raise failure(response, place=self.place, doing=f"restore {repository}:{tag}")
+                raise failure(response, place=self._place, doing=f"restore {repository}:{tag}")
         return bool(absent)
 
 

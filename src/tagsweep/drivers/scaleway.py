@@ -14,20 +14,19 @@ from dataclasses import replace
 from typing import Any, Final
 
 from tagsweep.core.options import OptionReader
-from tagsweep.drivers.composed import NOT_PROBED, ComposedDriver, api_address, in_order, transports
+from tagsweep.drivers.connection import Connection, api_address
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.vendor_access import authorized, by_absent_tag, store_with_variables
-from tagsweep.drivers.vendor_lists import digest_in, moment, objects, whole, within
+from tagsweep.drivers.vendor_lists import digest_in, in_order, moment, objects, whole, within
 from tagsweep.http.auth import Credentials
 from tagsweep.http.failures import failure
-from tagsweep.http.rest import RestClient
 from tagsweep.model.capability import Capabilities, Capability
 from tagsweep.model.errors import ConfigurationError, Conflict, InvalidReference, NotFound, Unsupported
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import Digest, is_tag, parse_tag
+from tagsweep.model.reference import Digest, is_tag
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
 API: Final = "https://api.scaleway.com"
@@ -51,7 +50,7 @@ _STATES: Final = {
 }
 
 
-class ScalewayDriver(ComposedDriver):
+class ScalewayDriver(OverOci):
     """Implements :class:`tagsweep.ports.RegistryDriver` for rg.<region>.scw.cloud. Made by :meth:`connect`.
 
     Options: ``api``, another address of the API; ``region``, where the host's name does not tell it.
@@ -59,36 +58,26 @@ class ScalewayDriver(ComposedDriver):
 
     name = "scaleway"
 
-    def __init__(self, settings: RegistrySettings, *, oci: OciDriver, rest: RestClient, region: str) -> None:
-        super().__init__(settings, oci=oci, rest=rest)
+    def __init__(self, connection: Connection, *, api: str, region: str) -> None:
+        where = connection.where
+        lookup = store_with_variables(CredentialStore(where.host), VARIABLES, _as_credentials)
+        self._rest = connection.rest(api, authorize=authorized(lookup, _header))
+        super().__init__(place=where.host, oci=connection.oci(lookup), beside=self._rest)
         self._root = f"/registry/v1/regions/{region}"
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> ScalewayDriver:
         """Return a driver for the registry that ``settings`` describe; nothing is sent yet."""
-        where = endpoint(settings)
         options = OptionReader(f"registries: {settings.host}", settings.options)
-        given = options.text("api") or API
-        named = _HOST.fullmatch(where.host)
+        api = api_address(options.text("api") or API, settings, example=API)
+        named = _HOST.fullmatch(endpoint(settings).host)
         region = options.text("region") or (named[1] if named is not None else "")
         options.done()
         if _REGION.fullmatch(region) is None:
             raise ConfigurationError(
                 f"registries: {settings.host}: the region of this registry is not known", remedy="region: fr-par"
             )
-        transport, api_transport = transports(settings)
-        lookup = store_with_variables(CredentialStore(where.host), VARIABLES, _as_credentials)
-        rest = RestClient(
-            transport=api_transport,
-            base_url=api_address(given, settings, example=API),
-            place=where.host,
-            clock=clock,
-            progress=progress,
-            authorize=authorized(lookup, _header),
-            concurrency=settings.concurrency,
-        )
-        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
-        return cls(settings, oci=oci, rest=rest, region=region)
+        return cls(Connection.to(settings, clock=clock, progress=progress), api=api, region=region)
 
     # --- abilities ------------------------------------------------------------------------------------------------
     def declared(self) -> Capabilities:
@@ -105,7 +94,7 @@ class ScalewayDriver(ComposedDriver):
 
     def find_out(self, repository: str) -> Capabilities:
         """Ask to delete a tag that nobody has."""
-        deletion = by_absent_tag(lambda: self._delete(_NO_TAG, repository), place=self.place)
+        deletion = by_absent_tag(lambda: self._delete(_NO_TAG, repository), place=self._place)
         if deletion.usable:
             deletion = replace(deletion, why=f"{deletion.why}; tags that share their digest stay")
         return replace(self.declared(), delete_tag=deletion, referrers=self._oci.probe_referrers(repository))
@@ -114,8 +103,8 @@ class ScalewayDriver(ComposedDriver):
     def list_repositories(self) -> Iterator[str]:
         """Raise Unsupported: images are listed by namespace."""
         raise Unsupported(
-            f"{self.place} lists images only by namespace",
-            remedy=f"name it in the target, such as {self.place}/acme/*",
+            f"{self._place} lists images only by namespace",
+            remedy=f"name it in the target, such as {self._place}/acme/*",
         )
 
     def list_namespace(self, namespace: str) -> Iterator[str]:
@@ -153,7 +142,7 @@ class ScalewayDriver(ComposedDriver):
         identity = entry.get("id") if entry is not None else None
         if not isinstance(identity, str) or re.fullmatch(r"[0-9a-f-]{36}", identity) is None:
             raise NotFound(
-                f"{self.place}: there is no {what}, or the key may not see it",
+                f"{self._place}: there is no {what}, or the key may not see it",
                 remedy="check the name, the region and the project of the key",
                 status=_NOT_FOUND,
             )
@@ -163,38 +152,35 @@ class ScalewayDriver(ComposedDriver):
         self, path: str, what: str, query: Mapping[str, str], *, key: str, doing: str
     ) -> dict[str, Mapping[str, Any]]:
         def read(page: int) -> tuple[Sequence[Mapping[str, Any]], int | None]:
-            document = self.rest.ask("GET", path, query={**query, "page": page, "page_size": _PAGE}, doing=doing)
+            document = self._rest.ask("GET", path, query={**query, "page": page, "page_size": _PAGE}, doing=doing)
             total = within(document, "total_count")
-            return objects(document, what, place=self.place, doing=doing), total if isinstance(total, int) else None
+            return objects(document, what, place=self._place, doing=doing), total if isinstance(total, int) else None
 
-        return whole(read, key=key, place=self.place, doing=doing)
+        return whole(read, key=key, place=self._place, doing=doing)
 
     # --- changes --------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
+    def _remove(self, repository: str, tag: str, doing: str) -> bool:
         """Remove the tag, which is alone on its digest; False if it was absent.
 
         Raises Conflict where another tag is on the same digest: Scaleway would refuse, or take both.
         """
-        parse_tag(tag)
-        self.require(repository, lambda able: able.delete_tag, f"delete the tag {tag} alone in {repository}")
-        doing = f"delete the tag {tag} of {repository}"
         entry = self._tags(repository, doing=doing, name=tag).get(tag)
         if entry is None:
             if self._oci.resolve_tag(repository, tag) is None:
                 return False
-            raise Conflict(f"{self.place}: cannot {doing}: Scaleway's list has it not, and the registry has it")
+            raise Conflict(f"{self._place}: cannot {doing}: Scaleway's list has it not, and the registry has it")
         response = self._delete(self._id(entry, f"tag {tag} with an id"), repository)
         if response.status in _REMOVED:
             return True
         if response.status == _NOT_FOUND:
             return False
-        error = failure(response, place=self.place, doing=doing)
+        error = failure(response, place=self._place, doing=doing)
         if response.status == _BAD_REQUEST:
             raise Conflict(str(error), remedy="it may share its digest with another tag", status=_BAD_REQUEST)
         raise error
 
     def _delete(self, identity: str, about: str) -> Response:
-        return self.rest.send("DELETE", f"{self._root}/tags/{identity}", about=about)
+        return self._rest.send("DELETE", f"{self._root}/tags/{identity}", about=about)
 
 
 def _as_credentials(key: str, found_in: str) -> Credentials:

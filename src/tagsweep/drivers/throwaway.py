@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from typing import Any, Final
 
+from tagsweep.drivers import oci_probe
 from tagsweep.model.manifest import OCI_MANIFEST, Descriptor, RawManifest
 from tagsweep.model.reference import Digest
 
@@ -35,12 +35,7 @@ def build(repository: str, tag: str, digest: Digest, config: Descriptor) -> RawM
 
 def unacceptable() -> RawManifest:
     """Return a manifest that a registry has to refuse: its config is nowhere, and it is pushed under another digest."""
-    return _raw(_document(_OCI_CONFIG, random_digest(), 2))
-
-
-def random_digest() -> Digest:
-    """Return a digest that no content has."""
-    return Digest(f"sha256:{secrets.token_hex(32)}")
+    return _raw(_document(_OCI_CONFIG, oci_probe.random_digest(), 2))
 
 
 def _document(media_type: str, digest: Digest, size: int | None) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from tagsweep.drivers.composed import once
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.http.auth import Credentials, Lookup
 from tagsweep.http.failures import failure
@@ -17,6 +17,20 @@ from tagsweep.ports import Response
 
 _NOT_FOUND: Final = 404
 Header: TypeAlias = Callable[[Credentials], Mapping[str, str]]
+
+
+def once(lookup: Lookup) -> Lookup:
+    """Return a look-up that asks once for each repository: a credential helper may ask a person."""
+    found: dict[str, Credentials | None] = {}
+    looking = threading.Lock()
+
+    def find(repository: str) -> Credentials | None:
+        with looking:
+            if repository not in found:
+                found[repository] = lookup(repository)
+            return found[repository]
+
+    return find
 
 
 def basic(credentials: Credentials) -> Mapping[str, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from tagsweep.model.errors import InvalidReference, ProtocolViolation
 from tagsweep.model.reference import Digest
+from tagsweep.ports import ListedTag
 
 _READINGS: Final = 3
 _FIRST_YEAR: Final = 1970
@@ -80,3 +81,11 @@ def whole(
         "counts",
         remedy="run it again when nobody pushes; nothing is planned from an incomplete listing",
     )
+
+
+def in_order(names: Iterable[str], told: Mapping[str, ListedTag]) -> tuple[ListedTag, ...]:
+    """Return every tag once: those of ``names`` in their order, with what is told of them, then what is only told.
+
+    The registry API names every tag; a vendor's list knows more of them and may hide some, or cut the list.
+    """
+    return tuple(told.get(name, ListedTag(name=name)) for name in dict.fromkeys((*names, *told)))

@@ -13,19 +13,16 @@ from dataclasses import replace
 from typing import Any, Final
 
 from tagsweep.core.options import OptionReader
-from tagsweep.drivers.composed import NOT_PROBED, ComposedDriver, transports
+from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.oci import OciDriver
-from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.vendor_access import authorized, basic
 from tagsweep.drivers.vendor_lists import moment, newest, objects, within
 from tagsweep.http.failures import failure
-from tagsweep.http.rest import RestClient
 from tagsweep.model.capability import Capabilities
 from tagsweep.model.errors import AuthenticationFailed, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import parse_tag
 from tagsweep.ports import Clock, ListedTag, Progress
 
 _OK, _FORBIDDEN, _NOT_FOUND, _UNPROCESSABLE = 200, 403, 404, 422
@@ -41,33 +38,23 @@ _RECLAIM: Final = (
 )
 
 
-class ZotDriver(ComposedDriver):
+class ZotDriver(OverOci):
     """Implements :class:`tagsweep.ports.RegistryDriver` for zot. Made by :meth:`connect`; it has no options."""
 
     name = "zot"
 
-    def __init__(self, settings: RegistrySettings, *, oci: OciDriver, rest: RestClient, progress: Progress) -> None:
-        super().__init__(settings, oci=oci, rest=rest)
-        self._progress = progress
+    def __init__(self, connection: Connection) -> None:
+        where = connection.where
+        lookup = CredentialStore(where.host).find
+        self._rest = connection.rest(where.base_url, authorize=authorized(lookup, basic))
+        super().__init__(place=where.host, oci=connection.oci(lookup), beside=self._rest)
+        self._progress = connection.progress
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> ZotDriver:
         """Return a driver for the registry that ``settings`` describe; nothing is sent yet."""
-        where = endpoint(settings)
         OptionReader(f"registries: {settings.host}", settings.options).done()
-        transport, api_transport = transports(settings)
-        lookup = CredentialStore(where.host).find
-        rest = RestClient(
-            transport=api_transport,
-            base_url=where.base_url,
-            place=where.host,
-            clock=clock,
-            progress=progress,
-            authorize=authorized(lookup, basic),
-            concurrency=settings.concurrency,
-        )
-        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
-        return cls(settings, oci=oci, rest=rest, progress=progress)
+        return cls(Connection.to(settings, clock=clock, progress=progress))
 
     # --- abilities ------------------------------------------------------------------------------------------------
     def declared(self) -> Capabilities:
@@ -105,7 +92,9 @@ class ZotDriver(ComposedDriver):
     def _told(self, repository: str) -> Mapping[str, Mapping[str, Any]]:
         for fields in _FIELDS:
             try:
-                response = self.rest.send("GET", _SEARCH, query={"query": _query(repository, fields)}, about=repository)
+                response = self._rest.send(
+                    "GET", _SEARCH, query={"query": _query(repository, fields)}, about=repository
+                )
             except AuthenticationFailed:
                 self._without_times("wants other credentials")
                 return {}
@@ -116,8 +105,8 @@ class ZotDriver(ComposedDriver):
                 return {}
             doing = f"search for the tags of {repository}"
             if response.status != _OK:
-                raise failure(response, place=self.place, doing=doing)
-            return self._read(self.rest.read(response, doing=doing), doing=doing)
+                raise failure(response, place=self._place, doing=doing)
+            return self._read(self._rest.read(response, doing=doing), doing=doing)
         self._without_times("knows no times, in this version of zot")
         return {}
 
@@ -128,19 +117,12 @@ class ZotDriver(ComposedDriver):
             if within(document, "errors"):
                 self._without_times("answers with errors")
                 return {}
-            raise ProtocolViolation(f"{self.place}: cannot {doing}: the answer is none of zot's")
-        entries = objects(found, "Results", place=self.place, doing=doing)
+            raise ProtocolViolation(f"{self._place}: cannot {doing}: the answer is none of zot's")
+        entries = objects(found, "Results", place=self._place, doing=doing)
         return {str(entry.get("Tag")): entry for entry in entries}
 
     def _without_times(self, why: str) -> None:
-        self._progress.note(f"{self.place}: zot's search {why}, so that nothing is known of pushes and pulls")
-
-    # --- changes --------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
-        """Remove the tag and nothing else; False if it was absent."""
-        parse_tag(tag)
-        self.require(repository, lambda able: able.delete_tag, f"delete the tag {tag} alone in {repository}")
-        return self._oci.delete_tag(repository, tag)
+        self._progress.note(f"{self._place}: zot's search {why}, so that nothing is known of pushes and pulls")
 
 
 def _query(repository: str, fields: tuple[str, ...]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,6 @@ import pytest
 from tagsweep.drivers.gitlab import GitLabDriver
 from tagsweep.drivers.gitlab_access import GitLabAccess
 from tagsweep.http.auth import Credentials
-from tagsweep.http.transport import CurlTransport
 from tagsweep.model.capability import Support
 from tagsweep.model.errors import (
     AuthenticationFailed,
@@ -21,16 +20,15 @@ from tagsweep.model.errors import (
     NotFound,
     PermissionDenied,
     ProtocolViolation,
-    Unreachable,
     Unsupported,
 )
 from tagsweep.model.inventory import TimeOrigin
-from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import Request, Response
 from tagsweep.testing import images
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import InstantClock, Quiet
 from tagsweep.testing.vendors.gitlab import DEVELOPER, GITLAB, MAINTAINER, OWNER, GitLabApi, GitLabToken
+from tests.unit.drivers.vendors import Scripted, connected, lose_the_answer_to_a_removal
 
 PROJECT = "group/sub/project"
 REPOSITORY = f"{PROJECT}/deep/image"
@@ -59,19 +57,6 @@ class Scene:
         return connect(self.registry.host, who, transport=transport, progress=progress)
 
 
-class Scripted:
-    """A transport that answers each request as a function says."""
-
-    def __init__(self, answer: Callable[[Request], Response]) -> None:
-        self._answer = answer
-
-    def send(self, request: Request) -> Response:
-        return self._answer(request)
-
-    def close(self) -> None:
-        """Hold nothing."""
-
-
 def connect(
     host: str,
     who: str,
@@ -86,15 +71,9 @@ def connect(
     if token is not None:
         header = {"JOB-TOKEN" if token.is_job else "PRIVATE-TOKEN": token.secret}
         access = GitLabAccess(api=f"http://{host}/api/v4", header=header)
-    return GitLabDriver(
-        RegistrySettings(host=host),
-        transport=CurlTransport(place=host),
-        api_transport=transport or CurlTransport(place=host),
-        access=access,
-        lookup=lambda _: Credentials(username="token", password=SECRET, found_in="a test"),
-        clock=clock or InstantClock(),
-        progress=progress or Quiet(),
-    )
+    found = Credentials(username="token", password=SECRET, found_in="a test")
+    connection = connected(host, api=transport, progress=progress, clock=clock)
+    return GitLabDriver(connection, access=access, lookup=lambda _: found)
 
 
 @pytest.fixture
@@ -265,18 +244,13 @@ def test_a_404_for_a_tag_that_is_there_is_an_error(scene: Scene) -> None:
     """GitLab says 404 of what one may not see as well, so the registry itself is asked."""
     scene.driver.probe(REPOSITORY)
     scene.registry.fail_next(1, status=404, code="", method="DELETE")
-    with pytest.raises(NotFound):
+    with pytest.raises(Conflict, match="though the registry has it"):
         scene.driver.delete_tag(REPOSITORY, "v1")
 
 
 def test_a_deletion_whose_answer_was_lost_is_not_sent_again(scene: Scene) -> None:
     """Whoever asked looks first what is there; nothing is deleted twice blindly."""
-    scene.driver.probe(REPOSITORY)
-    scene.registry.clear_log()
-    scene.registry.drop_next(performed=True)
-    with pytest.raises(Unreachable):
-        scene.driver.delete_tag(REPOSITORY, "sha-2")
-    assert scene.registry.count("DELETE") == 1
+    lose_the_answer_to_a_removal(scene.registry, scene.driver, REPOSITORY, "sha-2")
 
 
 def test_gitlabs_rate_limit_headers_are_obeyed(scene: Scene) -> None:
@@ -314,15 +288,7 @@ def test_a_wrong_token_is_an_error_without_the_token(scene: Scene) -> None:
     for header in ({"PRIVATE-TOKEN": "glpat-wrong"}, {"PRIVATE-TOKEN": TOKENS["job"].secret}):
         host = scene.registry.host
         access = GitLabAccess(api=f"http://{host}/api/v4", header=header)
-        driver = GitLabDriver(
-            RegistrySettings(host=host),
-            transport=CurlTransport(place=host),
-            api_transport=CurlTransport(place=host),
-            access=access,
-            lookup=lambda _: None,
-            clock=InstantClock(),
-            progress=Quiet(),
-        )
+        driver = GitLabDriver(connected(host), access=access, lookup=lambda _: None)
         with pytest.raises(AuthenticationFailed) as caught:
             driver.list_tags(REPOSITORY)
         (secret,) = header.values()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,6 @@ import pytest
 from tagsweep.drivers.harbor import HarborDriver
 from tagsweep.drivers.harbor_api import halves
 from tagsweep.http.auth import Credentials
-from tagsweep.http.transport import CurlTransport
 from tagsweep.model.capability import Support
 from tagsweep.model.errors import (
     AuthenticationFailed,
@@ -22,7 +21,6 @@ from tagsweep.model.errors import (
     InvalidReference,
     PermissionDenied,
     ProtocolViolation,
-    Unreachable,
     Unsupported,
 )
 from tagsweep.model.inventory import TimeOrigin
@@ -32,6 +30,7 @@ from tagsweep.testing import images
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import InstantClock, Quiet
 from tagsweep.testing.vendors.harbor import EVERY_RIGHT, HARBOR, HarborAccount, HarborApi
+from tests.unit.drivers.vendors import Scripted, connected, lose_the_answer_to_a_removal
 
 REPOSITORY = "team/deep/app"
 SECRET = "secret-of-the-robot"
@@ -45,19 +44,6 @@ class Scene:
     api: HarborApi
     driver: HarborDriver
     progress: Quiet
-
-
-class Scripted:
-    """A transport that answers each request as a function says."""
-
-    def __init__(self, answer: Callable[[Request], Response]) -> None:
-        self._answer = answer
-
-    def send(self, request: Request) -> Response:
-        return self._answer(request)
-
-    def close(self) -> None:
-        """Hold nothing."""
 
 
 @pytest.fixture
@@ -83,14 +69,8 @@ def connect(
 ) -> HarborDriver:
     """Return a driver that logs in as the robot account."""
     found = None if nobody else Credentials(username="robot$a", password=secret, found_in="a test")
-    return HarborDriver(
-        RegistrySettings(host=host),
-        transport=CurlTransport(place=host),
-        api_transport=transport or CurlTransport(place=host),
-        lookup=lambda _: found,
-        clock=InstantClock(),
-        progress=progress or Quiet(),
-    )
+    connection = connected(host, api=transport, progress=progress)
+    return HarborDriver(connection, lookup=lambda _: found)
 
 
 # --- listing ------------------------------------------------------------------------------------------------------
@@ -227,13 +207,7 @@ def test_an_immutable_tag_is_a_conflict_and_not_a_missing_right(scene: Scene) ->
 
 def test_a_deletion_whose_answer_was_lost_is_not_sent_again(scene: Scene) -> None:
     """Whoever asked looks first what is there; nothing is deleted twice blindly."""
-    scene.driver.probe(REPOSITORY)
-    scene.registry.clear_log()
-    scene.registry.drop_next(performed=True)
-    with pytest.raises(Unreachable):
-        scene.driver.delete_tag(REPOSITORY, "sha-2")
-    assert scene.registry.count("DELETE") == 1
-    assert scene.driver.delete_tag(REPOSITORY, "sha-2") is False
+    lose_the_answer_to_a_removal(scene.registry, scene.driver, REPOSITORY, "sha-2")
 
 
 def test_a_rate_limit_is_waited_for(scene: Scene) -> None:

@@ -22,14 +22,12 @@ from referencing.jsonschema import DRAFT202012
 
 from tagsweep.drivers.harbor import HarborDriver
 from tagsweep.http.auth import Credentials
-from tagsweep.http.transport import CurlTransport
 from tagsweep.model.errors import AuthenticationFailed, Conflict, NotFound
-from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import Request, Response
 from tagsweep.testing import images
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.harness import InstantClock, Quiet
 from tagsweep.testing.vendors.harbor import EVERY_RIGHT, HARBOR, READ, HarborAccount, HarborApi
+from tests.unit.drivers.vendors import Recorder, connected
 
 SPECS = Path(os.environ.get("TAGSWEEP_SPECS") or Path(__file__).parents[3].parent / "shared" / "specs")
 SPEC = SPECS / "harbor-swagger.yaml"
@@ -43,22 +41,6 @@ BEYOND = {
 pytestmark = pytest.mark.skipif(not SPEC.is_file(), reason="Harbor's description of its API is not here")
 
 
-class Recorder:
-    """A transport that keeps what went through it."""
-
-    def __init__(self, host: str) -> None:
-        self._inner = CurlTransport(place=host)
-        self.exchanges: list[tuple[Request, Response]] = []
-
-    def send(self, request: Request) -> Response:
-        response = self._inner.send(request)
-        self.exchanges.append((request, response))
-        return response
-
-    def close(self) -> None:
-        self._inner.close()
-
-
 def record(rights: frozenset[str], secret: str) -> list[tuple[Request, Response]]:
     """Use everything that the driver can do and return what was said."""
     api = HarborApi(accounts=[HarborAccount(name="robot$a", secret="good", rights=rights)])
@@ -70,14 +52,8 @@ def record(rights: frozenset[str], secret: str) -> list[tuple[Request, Response]
         api.make_immutable("team", "v*", "late*")
         api.retain("team", cron="0 0 0 * * *")
         recorder = Recorder(registry.host)
-        driver = HarborDriver(
-            RegistrySettings(host=registry.host),
-            transport=CurlTransport(place=registry.host),
-            api_transport=recorder,
-            lookup=lambda _: Credentials(username="robot$a", password=secret, found_in="a test"),
-            clock=InstantClock(),
-            progress=Quiet(),
-        )
+        found = Credentials(username="robot$a", password=secret, found_in="a test")
+        driver = HarborDriver(connected(registry.host, api=recorder), lookup=lambda _: found)
         if driver.probe(REPOSITORY).delete_tag.usable:
             driver.delete_tag(REPOSITORY, "sha-1")
             driver.delete_tag(REPOSITORY, "never")
