@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn, TypeVar
 
 from tagsweep.drivers import oci_probe, throwaway
+from tagsweep.drivers.passed_through import PassedThrough, with_abilities_of
 from tagsweep.drivers.turns import Turns
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import (
@@ -29,7 +30,7 @@ from tagsweep.model.errors import (
 )
 from tagsweep.model.manifest import Descriptor, Manifest, RawManifest
 from tagsweep.model.reference import Digest, parse_tag
-from tagsweep.ports import Clock, CountsRequests, ListedTag, RegistryDriver, TakesBack, TellsTags
+from tagsweep.ports import Clock, RegistryDriver, TellsTags
 
 T = TypeVar("T")
 Known = Callable[[Digest], RawManifest | None]
@@ -46,8 +47,8 @@ BY_MOVING: Final = (
 
 def untag_by_moving(driver: RegistryDriver, *, clock: Clock, known: Known = lambda _: None) -> MovingDriver:
     """Return ``driver`` with single tags removed by moving them, where it cannot remove them in any better way."""
-    kind = _MovingTakesBack if isinstance(driver, TakesBack) else MovingDriver
-    return kind(driver, clock=clock, known=known)
+    moving: MovingDriver = with_abilities_of(driver, MovingDriver)(driver, clock=clock, known=known)
+    return moving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class _Move:
         return f"{self.repository}:{self.tag}"
 
 
-class MovingDriver:
+class MovingDriver(PassedThrough):
     """Wraps any driver. What the registry can do by itself it goes on doing; everything else is passed through."""
 
     def __init__(self, inner: RegistryDriver, *, clock: Clock, known: Known) -> None:
@@ -223,6 +224,10 @@ class MovingDriver:
             half_gone = now is None and isinstance(cause, ServerFailed)
             if now == original.digest or (there and now != move.away.digest and not half_gone):
                 raise cause  # it never left, it is gone, or somebody else has moved it since
+            if now is not None and now != move.away.digest:
+                # The digest is gone and the tag is somebody else's by now: the one comes back, the other is left.
+                self._inner.put_manifest(repository, original.digest, original)
+                raise cause
             self._inner.put_manifest(repository, tag, original)
             now = self._inner.resolve_tag(repository, tag)
         except RegistryError as error:
@@ -292,61 +297,7 @@ class MovingDriver:
             answer = ask()
         return answer
 
-    # --- passed through -------------------------------------------------------------------------------------------
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many requests were sent so far, by method."""
-        return self._inner.counts if isinstance(self._inner, CountsRequests) else {}
-
-    def list_repositories(self) -> Iterable[str]:
-        """Yield the paths of all repositories."""
-        return self._inner.list_repositories()
-
-    def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
-        """Return every tag, once."""
-        return self._inner.list_tags(repository)
-
-    def resolve_tag(self, repository: str, tag: str) -> Digest | None:
-        """Return the digest that the tag is on now, a throw-away manifest's too; see :meth:`leftover`."""
-        return self._inner.resolve_tag(repository, tag)
-
-    def has_manifest(self, repository: str, digest: Digest) -> bool:
-        """Tell whether the manifest answers by digest."""
-        return self._inner.has_manifest(repository, digest)
-
-    def fetch_manifest(self, repository: str, reference: str) -> RawManifest | None:
-        """Return the bytes under a tag or digest."""
-        return self._inner.fetch_manifest(repository, reference)
-
-    def list_referrers(self, repository: str, subject: Digest) -> tuple[Descriptor, ...] | None:
-        """Return what refers to ``subject``."""
-        return self._inner.list_referrers(repository, subject)
-
-    def has_blob(self, repository: str, digest: Digest) -> bool:
-        """Tell whether the blob answers."""
-        return self._inner.has_blob(repository, digest)
-
-    def fetch_blob(self, repository: str, digest: Digest, *, max_bytes: int) -> bytes | None:
-        """Return a small blob."""
-        return self._inner.fetch_blob(repository, digest, max_bytes=max_bytes)
-
     def delete_manifest(self, repository: str, digest: Digest) -> bool:
         """Delete the manifest with every tag on it."""
         with self._turns.together():
             return self._inner.delete_manifest(repository, digest)
-
-    def put_manifest(self, repository: str, reference: str, manifest: RawManifest) -> Digest:
-        """Store exactly these bytes."""
-        return self._inner.put_manifest(repository, reference, manifest)
-
-    def close(self) -> None:
-        """Give back the connections."""
-        self._inner.close()
-
-
-class _MovingTakesBack(MovingDriver):
-    """The same round a driver whose registry can take deletions back."""
-
-    def take_back(self, repository: str, digest: Digest, tags: Sequence[str]) -> bool:
-        """Bring a deleted manifest back by the registry's own means."""
-        return isinstance(self._inner, TakesBack) and self._inner.take_back(repository, digest, tags)

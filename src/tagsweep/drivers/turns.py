@@ -21,8 +21,10 @@ class Turns:
         """Run while nobody else does."""
         with self._changed:
             self._waiting += 1
-            self._changed.wait_for(lambda: not self._alone and not self._together)
-            self._waiting -= 1
+            try:
+                self._changed.wait_for(lambda: not self._alone and not self._together)
+            finally:  # whoever is interrupted while waiting must not be waited for
+                self._waiting -= 1
             self._alone = True
         try:
             yield

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -20,10 +21,11 @@ from tagsweep.model.errors import (
     Unreachable,
     Unsupported,
 )
+from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.manifest import OCI_INDEX, RawManifest
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.model.reference import Digest
-from tagsweep.ports import Recognises, TakesBack, TellsTags
+from tagsweep.ports import ListsNamespaces, ReadsTimes, Recognises, TakesBack, TellsTags
 from tagsweep.testing import images
 from tagsweep.testing.dialects import DISTRIBUTION_2_8, DISTRIBUTION_3, Dialect, Refusal
 from tagsweep.testing.fake import FakeRegistry, LoggedRequest
@@ -232,6 +234,21 @@ def test_a_digest_that_stops_answering_is_put_back(registry: FakeRegistry) -> No
     assert registry.tags(REPOSITORY)["sha-1"] == RELEASE.top
 
 
+def test_what_somebody_else_pushed_is_never_overwritten(registry: FakeRegistry) -> None:
+    """If the release is gone and the tag is on somebody else's push, the release comes back by its digest alone."""
+    driver = connect(registry)
+
+    def meanwhile() -> None:
+        registry.remove_manifest(REPOSITORY, RELEASE.top)
+        registry.push(REPOSITORY, OTHER, "sha-1")
+
+    before(registry, "DELETE", meanwhile)
+    with pytest.raises(RegistryError, match="no longer answers"):
+        driver.delete_tag(REPOSITORY, "sha-1")
+    assert RELEASE.top in registry.manifests(REPOSITORY)
+    assert registry.tags(REPOSITORY)["sha-1"] == OTHER.top
+
+
 def test_what_cannot_be_fetched_is_never_moved(registry: FakeRegistry) -> None:
     """Without the bytes that would be needed to put the tag back, nothing is sent that changes anything."""
     driver = connect(registry)
@@ -337,8 +354,34 @@ def test_probing_pushes_nothing_that_could_stay(registry: FakeRegistry) -> None:
 def test_only_what_the_inner_driver_can_is_claimed(registry: FakeRegistry) -> None:
     """A driver without an undo of its own does not get one by being wrapped."""
     driver = connect(registry)
+    assert not isinstance(driver, TakesBack | TellsTags | ListsNamespaces | ReadsTimes)
+
+
+class Talented(OciDriver):
+    """A driver that can do more than the common."""
+
+    detailed_times = frozenset({TimeOrigin.CREATED})
+
+    def list_namespace(self, namespace: str) -> Iterator[str]:
+        """Yield one repository."""
+        yield f"{namespace}/app"
+
+    def read_times(self, repository: str, tag: str) -> Mapping[TimeOrigin, datetime]:
+        """Tell one time."""
+        assert (repository, tag) == (REPOSITORY, "sha-1")
+        return {TimeOrigin.CREATED: datetime(2026, 1, 1, tzinfo=UTC)}
+
+
+def test_what_the_inner_driver_can_beyond_the_common_is_not_lost(registry: FakeRegistry) -> None:
+    """Targets such as ghcr.io/acme/* and times by details work as they do without the option."""
+    clock = InstantClock()
+    inner = Talented.connect(RegistrySettings(host=registry.host), clock=clock, progress=Quiet())
+    driver = untag_by_moving(inner, clock=clock)
+    assert isinstance(driver, ListsNamespaces)
+    assert list(driver.list_namespace("team")) == [REPOSITORY]
+    assert isinstance(driver, ReadsTimes)
+    assert driver.detailed_times == driver.read_times(REPOSITORY, "sha-1").keys() == {TimeOrigin.CREATED}
     assert not isinstance(driver, TakesBack)
-    assert not isinstance(driver, TellsTags)
 
 
 class Telling(OciDriver):

@@ -1,0 +1,102 @@
+"""What a driver round another one passes through to it: every read, and what only some drivers can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from tagsweep.model.inventory import TimeOrigin
+from tagsweep.model.manifest import Descriptor, RawManifest
+from tagsweep.model.reference import Digest
+from tagsweep.ports import CountsRequests, ListedTag, ListsNamespaces, ReadsTimes, RegistryDriver, TakesBack
+
+
+class PassedThrough:
+    """The part of :class:`tagsweep.ports.RegistryDriver` that is the inner driver's."""
+
+    _inner: RegistryDriver
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many requests were sent so far, by method."""
+        return self._inner.counts if isinstance(self._inner, CountsRequests) else {}
+
+    def list_repositories(self) -> Iterable[str]:
+        """Yield the paths of all repositories."""
+        return self._inner.list_repositories()
+
+    def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
+        """Return every tag, once."""
+        return self._inner.list_tags(repository)
+
+    def resolve_tag(self, repository: str, tag: str) -> Digest | None:
+        """Return the digest that the tag is on now."""
+        return self._inner.resolve_tag(repository, tag)
+
+    def has_manifest(self, repository: str, digest: Digest) -> bool:
+        """Tell whether the manifest answers by digest."""
+        return self._inner.has_manifest(repository, digest)
+
+    def fetch_manifest(self, repository: str, reference: str) -> RawManifest | None:
+        """Return the bytes under a tag or digest."""
+        return self._inner.fetch_manifest(repository, reference)
+
+    def list_referrers(self, repository: str, subject: Digest) -> tuple[Descriptor, ...] | None:
+        """Return what refers to ``subject``."""
+        return self._inner.list_referrers(repository, subject)
+
+    def has_blob(self, repository: str, digest: Digest) -> bool:
+        """Tell whether the blob answers."""
+        return self._inner.has_blob(repository, digest)
+
+    def fetch_blob(self, repository: str, digest: Digest, *, max_bytes: int) -> bytes | None:
+        """Return a small blob."""
+        return self._inner.fetch_blob(repository, digest, max_bytes=max_bytes)
+
+    def put_manifest(self, repository: str, reference: str, manifest: RawManifest) -> Digest:
+        """Store exactly these bytes."""
+        return self._inner.put_manifest(repository, reference, manifest)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._inner.close()
+
+
+class _TakesBack:
+    _inner: RegistryDriver
+
+    def take_back(self, repository: str, digest: Digest, tags: Sequence[str]) -> bool:
+        """Bring a deleted manifest back by the registry's own means."""
+        return isinstance(self._inner, TakesBack) and self._inner.take_back(repository, digest, tags)
+
+
+class _ListsNamespaces:
+    _inner: RegistryDriver
+
+    def list_namespace(self, namespace: str) -> Iterable[str]:
+        """Yield the paths of all repositories below ``namespace/``."""
+        return self._inner.list_namespace(namespace) if isinstance(self._inner, ListsNamespaces) else ()
+
+
+class _ReadsTimes:
+    _inner: RegistryDriver
+
+    @property
+    def detailed_times(self) -> frozenset[TimeOrigin]:
+        """The origins that a request for each tag tells."""
+        return self._inner.detailed_times if isinstance(self._inner, ReadsTimes) else frozenset()
+
+    def read_times(self, repository: str, tag: str) -> Mapping[TimeOrigin, datetime]:
+        """Return what the registry tells of the times of one tag."""
+        return self._inner.read_times(repository, tag) if isinstance(self._inner, ReadsTimes) else {}
+
+
+_OPTIONAL: Mapping[type, type] = {TakesBack: _TakesBack, ListsNamespaces: _ListsNamespaces, ReadsTimes: _ReadsTimes}
+
+
+def with_abilities_of(driver: RegistryDriver, kind: type) -> type:
+    """Return ``kind``, or a class of it that also claims what ``driver`` can beyond the common: callers ask by the
+    protocol, so that nothing may be claimed that the driver inside cannot do, and nothing lost that it can.
+    """
+    more = tuple(mixin for protocol, mixin in _OPTIONAL.items() if isinstance(driver, protocol))
+    return type(kind.__name__, (*more, kind), {"__doc__": kind.__doc__}) if more else kind
