@@ -19,7 +19,7 @@ from tagsweep.drivers.connection import Connection, api_address
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.vendor_access import authorized, basic, bearer, by_absent_tag, store_with_variables
-from tagsweep.drivers.vendor_lists import objects, within
+from tagsweep.drivers.vendor_lists import listed, within
 from tagsweep.http.auth import Credentials, Lookup
 from tagsweep.http.failures import failure
 from tagsweep.model.capability import Capabilities, Capability
@@ -107,10 +107,10 @@ class ArtifactoryDriver(OverOci):
     def _not_local(self, place: Place) -> Capability | None:
         """Return why nothing is deleted in a virtual or remote repository, None for a local one."""
         doing = "list the repositories"
-        response = self._rest.send("GET", "/api/repositories", query={"packageType": "docker"}, about=place.key)
+        response = self._rest.send("GET", "/api/repositories", about=place.key)
         if response.status != _OK:
             return None  # the deletion itself tells what these credentials may
-        known = objects({"list": self._rest.read(response, doing=doing)}, "list", place=self._place, doing=doing)
+        known = listed(self._rest.read(response, doing=doing), "repositories", place=self._place, doing=doing)
         kinds = {str(each.get("key")): str(each.get("type")).lower() for each in known}
         kind = kinds.get(place.key, "local")
         if kind in ("local", "federated"):

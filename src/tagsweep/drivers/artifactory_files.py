@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from tagsweep.drivers.vendor_lists import digest_in, newest, objects
+from tagsweep.drivers.vendor_lists import digest_in, newest, objects, within
 from tagsweep.http.failures import failure
 from tagsweep.http.rest import RestClient
 from tagsweep.model.errors import AuthenticationFailed, Conflict, ProtocolViolation
@@ -71,9 +71,16 @@ def folders(rest: RestClient, place: Place, *, note: Callable[[str], None]) -> d
         return {}
     if response.status != _OK:
         raise failure(response, place=rest.place, doing=doing)
+    document = rest.read(response, doing=doing)
+    trimmed = within(document, "range", "notification")
+    if trimmed:  # what is missing would look like tags that were never pulled and have nothing below them
+        raise ProtocolViolation(
+            f"{rest.place}: cannot {doing}: Artifactory cuts the result ({str(trimmed)[:200]})",
+            remedy="raise the limit of AQL results in Artifactory's system properties",
+        )
     found: dict[str, list[Mapping[str, Any]]] = {}
     below: set[str] = set()
-    for entry in objects(rest.read(response, doing=doing), "results", place=rest.place, doing=doing):
+    for entry in objects(document, "results", place=rest.place, doing=doing):
         tag, slash, _ = str(entry.get("path")).removeprefix(f"{place.image}/").partition("/")
         if slash:
             below.add(tag)

@@ -18,13 +18,14 @@ from tagsweep.model.reference import canonical_registry
 from tagsweep.ports import Request, Response, Transport
 
 OCI: Final = "oci"
+_AZURE: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.azurecr\.(?:io|cn|us)")
 _HOSTS: Final = (
     (re.compile(r"docker\.io"), "dockerhub"),
     (re.compile(r"ghcr\.io|containers\.[a-z0-9.-]+\.ghe\.com"), "ghcr"),
     (re.compile(r"[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)"), "ecr"),
     (re.compile(r"public\.ecr\.aws"), "ecr-public"),
     (re.compile(r"(?:[a-z0-9-]+-docker\.pkg\.dev|(?:[a-z]+\.)?gcr\.io)"), "gar"),
-    (re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.azurecr\.(?:io|cn|us)"), "acr"),
+    (_AZURE, "acr"),
     (re.compile(r"quay\.io"), "quay"),
     (re.compile(r"registry\.gitlab\.com"), "gitlab"),
     (re.compile(r"codeberg\.org|gitea\.com"), "gitea"),
@@ -43,12 +44,18 @@ _CHALLENGES: Final = (
     (_ANY, re.compile(r"harbor-registry"), "harbor"),
     (re.compile(r".*/jwt/auth"), re.compile(r"container_registry"), "gitlab"),
     (re.compile(r".*/v2/token"), re.compile(r"container_registry"), "gitea"),
-    (re.compile(r".*/v2/auth"), _ANY, "quay"),
-    (re.compile(r".*/oauth2/token"), _ANY, "acr"),
+    (re.compile(r"https?://([^/]+)/v2/auth"), _ANY, "quay"),
+    (
+        re.compile(r"https://([^/]+)/oauth2/token"),
+        re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.azurecr\.(?:io|cn|us)"),
+        "acr",
+    ),
     (re.compile(r".*/api/docker/.*/v2/token"), _ANY, "artifactory"),
     (re.compile(r"Sonatype Nexus Repository Manager"), _ANY, "nexus"),
 )
-"""Realm and service of a challenge, both in full, and whose they are."""
+"""Realm and service of a challenge, both in full, and whose they are. Where the realm's host is a group, the service
+has to be that host: anybody's token server may answer at such a path, and these registries name themselves.
+"""
 
 
 def by_host(host: str) -> str | None:
@@ -68,7 +75,8 @@ def by_answer(response: Response) -> str | None:
     for challenge in parse_challenges(headers.get("www-authenticate", "")):
         realm, service = challenge.parameters.get("realm", ""), challenge.parameters.get("service", "")
         for wanted_realm, wanted_service, driver in _CHALLENGES:
-            if wanted_realm.fullmatch(realm) and wanted_service.fullmatch(service):
+            at = wanted_realm.fullmatch(realm)
+            if at is not None and wanted_service.fullmatch(service) and all(host == service for host in at.groups()):
                 return driver
     return None
 

@@ -17,14 +17,13 @@ from tagsweep.drivers.connection import Connection, api_address
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.vendor_access import authorized, bearer, by_absent_tag, store_with_variables
-from tagsweep.drivers.vendor_lists import digest_in, in_order, moment, objects, whole, within
+from tagsweep.drivers.vendor_lists import as_tag, digest_in, in_order, moment, objects, text_in, whole, within
 from tagsweep.http.auth import Credentials
 from tagsweep.http.failures import failure
 from tagsweep.model.capability import Capabilities, Capability
-from tagsweep.model.errors import InvalidReference, NotFound, Unsupported
+from tagsweep.model.errors import InvalidReference, NotFound, ProtocolViolation, Unsupported
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import is_tag
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
 API: Final = "https://api.digitalocean.com"
@@ -94,9 +93,14 @@ class DigitalOceanDriver(OverOci):
         doing = f"list the repositories of {namespace}"
         path = f"/v2/registries/{quote(namespace, safe='')}/repositoriesV2"
         pages = self._rest.pages(path, query={"per_page": 100}, doing=doing, following=_following)
+        seen, total = 0, None
         for document in pages:
-            entries = objects(document, "repositories", place=self._place, doing=doing)
-            yield from (f"{namespace}/{entry['name']}" for entry in entries if entry.get("name"))
+            total = within(document, "meta", "total")
+            for entry in objects(document, "repositories", place=self._place, doing=doing):
+                seen += 1
+                yield f"{namespace}/{text_in(entry, 'name', place=self._place, doing=doing)}"
+        if isinstance(total, int) and seen < total:
+            raise ProtocolViolation(f"{self._place}: cannot {doing}: the pages end after {seen} of {total}")
 
     def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
         """Return every tag with its digest and when it was last updated; NotFound where the repository is not."""
@@ -113,7 +117,7 @@ class DigitalOceanDriver(OverOci):
             return found, total if isinstance(total, int) else None
 
         told = whole(read, key="tag", place=self._place, doing=doing)
-        listed = {name: _listed(name, entry) for name, entry in told.items() if is_tag(name)}
+        listed = {as_tag(name, place=self._place, doing=doing): _listed(name, entry) for name, entry in told.items()}
         return in_order(self.names(repository), listed)
 
     # --- changes --------------------------------------------------------------------------------------------------

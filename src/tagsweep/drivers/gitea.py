@@ -17,10 +17,10 @@ from tagsweep.drivers.connection import Connection, api_address
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.vendor_access import authorized, basic
-from tagsweep.drivers.vendor_lists import moment
+from tagsweep.drivers.vendor_lists import listed, moment
 from tagsweep.http.failures import failure
 from tagsweep.model.capability import Capabilities
-from tagsweep.model.errors import AuthenticationFailed, ProtocolViolation
+from tagsweep.model.errors import AuthenticationFailed
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import Clock, ListedTag, Progress
@@ -94,23 +94,26 @@ class GiteaDriver(OverOci):
         """Return every tag of the registry API, with the time of its push where the package API tells it."""
         names = self.names(repository)
         versions = self._versions(repository)
-        listed = []
+        tags = []
         for name in names:
             pushed = moment(versions.get(name.lower(), {}).get("created_at"))
-            listed.append(ListedTag(name=name, times={TimeOrigin.PUSHED: pushed} if pushed is not None else {}))
-        return tuple(listed)
+            tags.append(ListedTag(name=name, times={TimeOrigin.PUSHED: pushed} if pushed is not None else {}))
+        return tuple(tags)
 
     def _versions(self, repository: str) -> Mapping[str, Mapping[str, Any]]:
         """Return the versions of the image's package. A page that is missed costs times only: they are then unknown."""
         owner, _, image = repository.partition("/")
         found: dict[str, Mapping[str, Any]] = {}
+        known: set[tuple[str, str]] = set()
         seen = 0
         for page in range(1, 1_000_000):
             entries, total = self._page(owner, image, page, doing=f"list the versions of {repository}")
             found.update({str(entry.get("version")).lower(): entry for entry in entries if entry.get("name") == image})
             seen += len(entries)
-            if not entries or (total is not None and seen >= total):
-                break
+            fresh = {(str(entry.get("name")), str(entry.get("version"))) for entry in entries} - known
+            known |= fresh
+            if not fresh or (total is not None and seen >= total):
+                break  # the end, or a server that gives the same page for ever
         return found
 
     def _page(self, owner: str, image: str, page: int, *, doing: str) -> tuple[Sequence[Mapping[str, Any]], int | None]:
@@ -126,10 +129,9 @@ class GiteaDriver(OverOci):
         if response.status != _OK:
             raise failure(response, place=self._place, doing=doing)
         document = self._rest.read(response, doing=doing)
-        if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
-            raise ProtocolViolation(f"{self._place}: cannot {doing}: the answer is no list of packages")
+        packages = listed(document, "packages", place=self._place, doing=doing)
         total = response.headers.get("x-total-count", "")
-        return document, int(total) if total.isascii() and total.isdigit() else None
+        return packages, int(total) if total.isascii() and total.isdigit() else None
 
     def _without_times(self, owner: str, why: str) -> None:
         self._progress.note(

@@ -146,7 +146,7 @@ class GitLabDriver(OverOci):
 
     def read_times(self, repository: str, tag: str) -> Mapping[TimeOrigin, datetime]:
         """Return when the image under the tag was created, by a request for its details."""
-        created = self._api.created(repository, tag)
+        created = self._api.created(repository, tag) if self._access.api else None
         return {} if created is None else {TimeOrigin.CREATED: created}
 
     # --- removing -------------------------------------------------------------------------------------------------

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
+from tagsweep.drivers.vendor_lists import listed, moment, within
 from tagsweep.http.rest import RestClient
-from tagsweep.model.errors import AuthenticationFailed, NotFound, ProtocolViolation, Unsupported
+from tagsweep.model.errors import AuthenticationFailed, NotFound, PermissionDenied, Unsupported
 from tagsweep.ports import Response
 
 _PAGE: Final = 100
@@ -24,7 +25,6 @@ _NOT_FOUND: Final = 404
 _REFUSED: Final = frozenset({403, 404})
 _LEAST_PARTS: Final = 2
 """A project has a namespace and a name."""
-_FIRST_YEAR: Final = 1970
 _ROLES: Final = {30: "Developer", 40: "Maintainer", 50: "Owner", 60: "an administrator"}
 _READ_OTHERWISE: Final = re.compile(r"\[\[|\[:|--|&&|~~|\|\|")
 """What Python reads in another way than RE2: such a rule is taken to match everything."""
@@ -125,23 +125,16 @@ class GitLabApi:
                 status=_NOT_FOUND,
             ) from error
 
-    def _listed(self, path: str, doing: str) -> Iterator[dict[str, Any]]:
+    def _listed(self, path: str, doing: str) -> Iterator[Mapping[str, Any]]:
         for document in self._rest.pages(path, doing=doing, query={"per_page": _PAGE}, about=path):
-            if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
-                raise ProtocolViolation(f"{self._place}: cannot {doing}: the answer is not a list")
-            yield from document
+            yield from listed(document, "what was asked for", place=self._place, doing=doing)
 
     # --- tags -----------------------------------------------------------------------------------------------------
     def created(self, repository: str, tag: str) -> datetime | None:
         """Return when the image under a tag was created, by the tag's details; None where GitLab does not know."""
         path = f"{self.find(repository).tags}/{quote(tag, safe='')}"
-        document = self._rest.find(path, doing=f"read the details of {repository}:{tag}")
-        value = document.get("created_at") if isinstance(document, dict) else None
-        try:
-            moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        except ValueError:
-            return None
-        return moment if moment is not None and moment.tzinfo is not None and moment.year > _FIRST_YEAR else None
+        document = self._rest.find(path, doing=f"read the details of {repository}:{tag}", about=repository)
+        return moment(within(document, "created_at"))
 
     def remove(self, repository: str, tag: str) -> Response:
         """Ask to remove one tag and return the answer, whatever it is."""
@@ -159,13 +152,14 @@ class GitLabApi:
         return known
 
     def _read_protection(self, place: Place) -> Protection:
-        document = self._readable(f"{place.path}/registry/protection/tag/rules")
-        if not isinstance(document, list):
+        doing = f"read the tag protection rules of {place.project}"
+        try:
+            found = tuple(self._listed(f"{place.path}/registry/protection/tag/rules", doing))
+        except (AuthenticationFailed, PermissionDenied, NotFound):
             return Protection(readable=False)
         rules = tuple(
             (str(rule.get("tag_name_pattern") or ""), _level(rule.get("minimum_access_level_for_delete")))
-            for rule in document
-            if isinstance(rule, dict)
+            for rule in found
         )
         return Protection(rules=rules, level=self._our_level(place) if rules else None)
 

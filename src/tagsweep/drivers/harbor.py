@@ -16,16 +16,15 @@ from tagsweep.drivers import oci_probe
 from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.drivers.harbor_api import HarborApi
-from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
+from tagsweep.drivers.over_oci import NOT_PROBED, Remembering
 from tagsweep.drivers.vendor_access import once
 from tagsweep.drivers.vendor_lists import in_order
 from tagsweep.http.auth import Lookup
 from tagsweep.http.failures import failure, read_error
 from tagsweep.model.capability import Capabilities, Capability, Support
-from tagsweep.model.errors import AuthenticationFailed, Conflict, PermissionDenied
+from tagsweep.model.errors import AuthenticationFailed, PermissionDenied
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import Digest
 from tagsweep.ports import Clock, ListedTag, Progress
 
 _OK, _NOT_FOUND, _FORBIDDEN = 200, 404, 403
@@ -38,7 +37,7 @@ _RECLAIM: Final = (
 )
 
 
-class HarborDriver(OverOci):
+class HarborDriver(Remembering):
     """Implements :class:`tagsweep.ports.RegistryDriver` for Harbor 2. Made by :meth:`connect`; it has no options."""
 
     name = "harbor"
@@ -49,7 +48,6 @@ class HarborDriver(OverOci):
         super().__init__(place=where.host, oci=connection.oci(lookup), beside=rest)
         self._api = HarborApi(rest, lookup=once(lookup))
         self._progress = connection.progress
-        self._seen: dict[tuple[str, str], Digest] = {}
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> HarborDriver:
@@ -114,19 +112,12 @@ class HarborDriver(OverOci):
         return in_order(self.names(repository), self._api.tags(repository))
 
     # --- removing -------------------------------------------------------------------------------------------------
-    def resolve_tag(self, repository: str, tag: str) -> Digest | None:
-        """Return the digest that ``tag`` is on now, by a HEAD, which Harbor does not count as a pull."""
-        found = super().resolve_tag(repository, tag)
-        if found is not None:
-            self._seen[repository, tag] = found
-        return found
-
     def _remove(self, repository: str, tag: str, doing: str) -> bool:
         """Remove the tag and nothing else; False if it was absent.
 
         It is removed from the digest on which it was seen last, so that Harbor itself refuses where it has moved since.
         """
-        expected = self._seen.pop((repository, tag), None)
+        expected = self._expected(repository, tag)
         response = self._api.remove(repository, expected or tag, tag)
         if response.status == _OK:
             return True
@@ -135,5 +126,5 @@ class HarborDriver(OverOci):
             raise error
         now = self._oci.resolve_tag(repository, tag) if expected is not None else None
         if now is not None and now != expected:
-            raise Conflict(f"{self._place}: {tag} was moved to {now.short} a moment ago, and was left there")
+            raise self._moved(tag, now)
         return not self._is_gone(repository, tag, error)

@@ -6,27 +6,25 @@ is encoded twice; robot accounts and users log in with basic authentication, for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
+from tagsweep.drivers.over_oci import as_digest
+from tagsweep.drivers.vendor_lists import as_tag, listed, moment, text_in, whole
 from tagsweep.http.auth import Lookup
 from tagsweep.http.rest import RestClient
 from tagsweep.model.errors import AuthenticationFailed, InvalidReference, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
-from tagsweep.model.reference import Digest, is_tag
+from tagsweep.model.reference import Digest
 from tagsweep.ports import ListedTag, Response
 
 BY_NAME: Final = {"X-Is-Resource-Name": "true"}
 """Without it a project whose name is a number is taken for the project with that id."""
 _TIMES: Final = {TimeOrigin.PUSHED: "push_time", TimeOrigin.PULLED: "pull_time"}
 _PAGE: Final = 100
-_READINGS: Final = 3
-"""How often a listing is read that changes while it is read."""
 _REFUSED: Final = frozenset({403, 404})
-_FIRST_YEAR: Final = 1970
-"""Harbor writes the year 1 for an artifact that was never pulled; never is not long ago."""
 
 
 class HarborApi:
@@ -42,70 +40,48 @@ class HarborApi:
         """Return what Harbor tells of every tag that it lists; it hides those of signatures and other accessories."""
         doing = f"list the artifacts of {repository}"
         query = {"q": "tags=*", "with_tag": "true", "with_immutable_status": "true"}
-        artifacts = self._all(
-            f"{path_of(repository)}/artifacts", repository, query, doing=doing, key=lambda each: each.get("digest")
-        )
-        found = {tag.name: tag for each in artifacts for tag in self._tags_of(each, doing)}
+        path = f"{path_of(repository)}/artifacts"
+        found: dict[str, ListedTag] = {}
+        for digest, artifact in self._all(path, repository, query, key="digest", doing=doing).items():
+            for tag in self._tags_of(as_digest(digest, place=self._place, doing=doing), artifact, doing):
+                other = found.setdefault(tag.name, tag)
+                if other is not tag:
+                    # On two artifacts: it was moved while the pages were read; the registry tells where it is now.
+                    found[tag.name] = ListedTag(name=tag.name, locked=tag.locked or other.locked)
         immutable = [name for name, tag in found.items() if tag.locked]
         if immutable:
             words = self._immutability(repository)
             for name in immutable:
                 tag = found[name]
-                found[name] = ListedTag(name=name, digest=tag.digest, times=tag.times, locked=words)
+                found[name] = replace(tag, locked=words)
         return found
 
     def repositories(self, project: str = "") -> Iterator[str]:
         """Yield the repositories of one project, or of all that these credentials may see."""
         path = f"/projects/{quote(project, safe='')}/repositories" if project else "/repositories"
         doing = f"list the repositories of {project}" if project else "list the repositories"
-        for each in self._all(path, project, {}, doing=doing, key=lambda each: each.get("name")):
-            yield str(each["name"])
+        yield from self._all(path, project, {}, key="name", doing=doing)
 
-    def _tags_of(self, artifact: dict[str, Any], doing: str) -> Iterator[ListedTag]:
-        digest = Digest.parse(str(artifact["digest"]))
-        for tag in artifact.get("tags") or ():
-            name = tag.get("name") if isinstance(tag, dict) else None
-            if not isinstance(name, str) or not is_tag(name):
-                raise ProtocolViolation(f"{self._place}: cannot {doing}: the list holds {str(name)[:130]!r} as a tag")
-            times = {origin: moment for origin, key in _TIMES.items() if (moment := _moment(tag.get(key))) is not None}
+    def _tags_of(self, digest: Digest, artifact: Mapping[str, Any], doing: str) -> Iterator[ListedTag]:
+        for tag in listed(artifact.get("tags") or [], "tags", place=self._place, doing=doing):
+            name = as_tag(text_in(tag, "name", place=self._place, doing=doing), place=self._place, doing=doing)
+            times = {origin: at for origin, key in _TIMES.items() if (at := moment(tag.get(key))) is not None}
             yield ListedTag(name=name, digest=digest, times=times, locked="immutable" if tag.get("immutable") else "")
 
     def _all(
-        self,
-        path: str,
-        repository: str,
-        query: Mapping[str, str],
-        *,
-        doing: str,
-        key: Callable[[dict[str, Any]], Any],
-    ) -> list[dict[str, Any]]:
-        """Return all entries of a listing. Pages are numbered, so that a push or a deletion meanwhile moves entries
-        from page to page: the total tells, and the listing is then read anew.
-        """
-        for _ in range(_READINGS):
-            found: dict[str, dict[str, Any]] = {}
-            totals: set[int] = set()
-            page = 1
-            while page == 1 or (page - 1) * _PAGE < max(totals):
-                asked: dict[str, str | int] = {**query, "page": page, "page_size": _PAGE}
-                response = self.send("GET", path, repository, query=asked)
-                document = self._rest.read(response, doing=doing)
-                totals.add(self._total(response, doing))
-                if not isinstance(document, list):
-                    raise ProtocolViolation(f"{self._place}: cannot {doing}: the answer is not a list")
-                for entry in document:
-                    name = key(entry) if isinstance(entry, dict) else None
-                    if not isinstance(name, str):
-                        raise ProtocolViolation(f"{self._place}: cannot {doing}: an entry has no name")
-                    found[name] = entry
-                page += 1
-            if totals == {len(found)}:
-                return list(found.values())
-        raise ProtocolViolation(
-            f"{self._place}: cannot {doing}: it changed each of the {_READINGS} times that it was read, or lists less "
-            "than it counts",
-            remedy="run it again when nobody pushes; nothing is planned from an incomplete listing",
-        )
+        self, path: str, repository: str, query: Mapping[str, str], *, key: str, doing: str
+    ) -> dict[str, Mapping[str, Any]]:
+        """Return all entries of a listing by their text under ``key``."""
+        what = path.rpartition("/")[2]
+
+        def read(page: int) -> tuple[Sequence[Mapping[str, Any]], int]:
+            asked: dict[str, str | int] = {**query, "page": page, "page_size": _PAGE}
+            response = self.send("GET", path, repository, query=asked)
+            document = self._rest.read(response, doing=doing)
+            total = self._total(response, doing)
+            return listed(document, what, place=self._place, doing=doing), total
+
+        return whole(read, key=key, place=self._place, doing=doing)
 
     def _total(self, response: Response, doing: str) -> int:
         text = response.headers.get("x-total-count", "")
@@ -222,11 +198,3 @@ _VERBS: Final = {
     "repoMatches": "matching",
     "repoExcludes": "other than",
 }
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None and moment.year > _FIRST_YEAR else None

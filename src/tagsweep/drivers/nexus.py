@@ -138,7 +138,7 @@ class NexusDriver(OverOci):
             identity = found.get("id")
             if found.get("version") != tag or not isinstance(identity, str) or not identity:
                 continue
-            known = self._rest.find(f"/components/{quote(identity, safe='')}", doing=doing)
+            known = self._rest.find(f"/components/{quote(identity, safe='')}", doing=doing, about=repository)
             if known is None:
                 continue
             if [within(known, key) for key in ("repository", "name", "version")] != [hosted, image, tag]:

@@ -144,6 +144,28 @@ class OverOci:
         )
 
 
+class Remembering(OverOci):
+    """A vendor's driver that can tell its vendor on which digest a tag was a moment ago, or compare it."""
+
+    def __init__(self, *, place: str, oci: OciDriver, beside: Beside) -> None:
+        super().__init__(place=place, oci=oci, beside=beside)
+        self._seen: dict[tuple[str, str], Digest] = {}
+
+    def resolve_tag(self, repository: str, tag: str) -> Digest | None:
+        """Return the digest that ``tag`` is on now, by a HEAD, and remember it until the tag is removed."""
+        found = super().resolve_tag(repository, tag)
+        if found is not None:
+            self._seen[repository, tag] = found
+        return found
+
+    def _expected(self, repository: str, tag: str) -> Digest | None:
+        """Return the digest on which the tag was seen last, once; None where nobody looked."""
+        return self._seen.pop((repository, tag), None)
+
+    def _moved(self, tag: str, now: Digest) -> Conflict:
+        return Conflict(f"{self._place}: {tag} was moved to {now.short} a moment ago, and was left there")
+
+
 def need(capability: Capability, *, place: str, doing: str) -> None:
     """Raise Unsupported where the ability is not certain, so that nothing is sent."""
     if not capability.usable:

@@ -6,15 +6,17 @@ the history; a tag's ``start_ts`` is when it was put on its manifest. Robot acco
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
+from tagsweep.drivers.vendor_lists import as_tag, digest_in, objects, text_in, within
 from tagsweep.http.rest import RestClient
 from tagsweep.model.errors import InvalidReference, NotFound, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
-from tagsweep.model.reference import Digest, is_tag
+from tagsweep.model.reference import Digest
 from tagsweep.ports import ListedTag, Response
 
 _PAGE: Final = 100
@@ -50,12 +52,12 @@ class QuayApi:
         query = f"?namespace={quote(namespace, safe='')}"
 
         def following(_: Response, document: Any) -> str | None:
-            token = document.get("next_page") if isinstance(document, dict) else None
+            token = within(document, "next_page")
             return f"{query}&next_page={quote(token, safe='')}" if isinstance(token, str) and token else None
 
         for document in self._rest.pages(f"/repository{query}", doing=doing, about=namespace, following=following):
-            for entry in self._entries(document, "repositories", doing):
-                yield f"{entry.get('namespace', namespace)}/{entry['name']}"
+            for name, entry in self._entries(document, "repositories", doing):
+                yield f"{entry.get('namespace', namespace)}/{name}"
 
     def tags(self, repository: str) -> tuple[dict[str, ListedTag], dict[str, datetime]]:
         """Return every active tag, and when those expire that do so by themselves.
@@ -64,19 +66,26 @@ class QuayApi:
         counts. A deletion can hide one; whoever needs them all knows their names from the registry API.
         """
         doing = f"list the tags of {repository}"
-        entries: dict[str, dict[str, Any]] = {}
+        entries: dict[str, Mapping[str, Any]] = {}
+
+        numbers = itertools.count(2)
 
         def following(_: Response, document: Any) -> str | None:
-            if not isinstance(document, dict) or document.get("has_additional") is not True:
-                return None
-            return _query(int(document.get("page") or 0) + 1)
+            more = within(document, "has_additional")
+            if not isinstance(more, bool):
+                raise ProtocolViolation(f"{self._place}: cannot {doing}: the answer does not say whether there is more")
+            return _query(next(numbers)) if more else None
 
         start = f"{_path(repository)}/tag/{_query(1)}"
+        before: Any = None
         for document in self._rest.pages(start, doing=doing, about=repository, following=following):
-            for entry in self._entries(document, "tags", doing):
-                known = entries.get(entry["name"])
+            if within(document, "tags") == before:
+                raise ProtocolViolation(f"{self._place}: cannot {doing}: the same page comes again and again")
+            before = within(document, "tags")
+            for name, entry in self._entries(document, "tags", doing):
+                known = entries.get(name)
                 if known is None or _seconds(entry, "start_ts") > _seconds(known, "start_ts"):
-                    entries[entry["name"]] = entry
+                    entries[name] = entry
         expire = {
             name: datetime.fromtimestamp(_seconds(entry, "end_ts"), UTC)
             for name, entry in entries.items()
@@ -84,22 +93,16 @@ class QuayApi:
         }
         return {name: self._tag(entry, doing) for name, entry in entries.items()}, expire
 
-    def _tag(self, entry: dict[str, Any], doing: str) -> ListedTag:
-        name = str(entry["name"])
-        if not is_tag(name):
-            raise ProtocolViolation(f"{self._place}: cannot {doing}: the list holds {name[:130]!r}, which is no tag")
+    def _tag(self, entry: Mapping[str, Any], doing: str) -> ListedTag:
+        name = as_tag(str(entry["name"]), place=self._place, doing=doing)
         started = _seconds(entry, "start_ts")
         times = {TimeOrigin.PUSHED: datetime.fromtimestamp(started, UTC)} if started else {}
         locked = "it is immutable on Quay" if entry.get("immutable") is True else ""
-        return ListedTag(name=name, digest=_digest(entry.get("manifest_digest")), times=times, locked=locked)
+        return ListedTag(name=name, digest=digest_in(entry.get("manifest_digest")), times=times, locked=locked)
 
-    def _entries(self, document: Any, key: str, doing: str) -> list[dict[str, Any]]:
-        found = document.get(key) if isinstance(document, dict) else None
-        if not isinstance(found, list) or not all(
-            isinstance(entry, dict) and isinstance(entry.get("name"), str) for entry in found
-        ):
-            raise ProtocolViolation(f"{self._place}: cannot {doing}: the answer holds no list of {key}")
-        return found
+    def _entries(self, document: Any, key: str, doing: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for entry in objects(document, key, place=self._place, doing=doing):
+            yield text_in(entry, "name", place=self._place, doing=doing), entry
 
     # --- changing -------------------------------------------------------------------------------------------------
     def remove(self, repository: str, tag: str) -> Response:
@@ -129,10 +132,3 @@ def _seconds(entry: Mapping[str, Any], key: str) -> int:
     """Return a unix time, or 0 where there is none that can be one."""
     value = entry.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**33 else 0
-
-
-def _digest(value: Any) -> Digest | None:
-    try:
-        return Digest.parse(value) if isinstance(value, str) else None
-    except InvalidReference:
-        return None  # the registry API tells it then

@@ -8,6 +8,7 @@ becomes of the other tag, so it is never sent. Such tags are told as locked.
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,16 +18,16 @@ from tagsweep.core.options import OptionReader
 from tagsweep.drivers.connection import Connection, api_address
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.drivers.oci_hosts import endpoint
-from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
+from tagsweep.drivers.over_oci import NOT_PROBED, Remembering
 from tagsweep.drivers.vendor_access import authorized, by_absent_tag, store_with_variables
-from tagsweep.drivers.vendor_lists import digest_in, in_order, moment, objects, whole, within
+from tagsweep.drivers.vendor_lists import as_tag, digest_in, in_order, moment, objects, text_in, whole, within
 from tagsweep.http.auth import Credentials
 from tagsweep.http.failures import failure
 from tagsweep.model.capability import Capabilities, Capability
 from tagsweep.model.errors import ConfigurationError, Conflict, InvalidReference, NotFound, Unsupported
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import Digest, is_tag
+from tagsweep.model.reference import Digest
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
 API: Final = "https://api.scaleway.com"
@@ -50,7 +51,7 @@ _STATES: Final = {
 }
 
 
-class ScalewayDriver(OverOci):
+class ScalewayDriver(Remembering):
     """Implements :class:`tagsweep.ports.RegistryDriver` for rg.<region>.scw.cloud. Made by :meth:`connect`.
 
     Options: ``api``, another address of the API; ``region``, where the host's name does not tell it.
@@ -64,6 +65,8 @@ class ScalewayDriver(OverOci):
         self._rest = connection.rest(api, authorize=authorized(lookup, _header))
         super().__init__(place=where.host, oci=connection.oci(lookup), beside=self._rest)
         self._root = f"/registry/v1/regions/{region}"
+        self._images: dict[str, str] = {}
+        self._looking = threading.Lock()
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> ScalewayDriver:
@@ -112,13 +115,18 @@ class ScalewayDriver(OverOci):
         doing = f"list the images of {namespace}"
         query = {"namespace_id": self._namespace(namespace)}
         images = self._all(f"{self._root}/images", "images", query, key="id", doing=doing)
-        yield from (f"{namespace}/{image['name']}" for image in images.values() if image.get("name"))
+        for image in images.values():
+            yield f"{namespace}/{text_in(image, 'name', place=self._place, doing=doing)}"
 
     def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
         """Return every tag with its digest and when it was last updated, and why Scaleway would not remove it."""
-        entries = self._tags(repository, doing=f"list the tags of {repository}")
+        doing = f"list the tags of {repository}"
+        entries = self._tags(repository, doing=doing)
         sharing = Counter(entry.get("digest") for entry in entries.values())
-        listed = {name: _listed(name, entry, sharing) for name, entry in entries.items() if is_tag(name)}
+        listed = {
+            as_tag(name, place=self._place, doing=doing): _listed(name, entry, sharing)
+            for name, entry in entries.items()
+        }
         return in_order(self.names(repository), listed)
 
     def _tags(self, repository: str, *, doing: str, name: str | None = None) -> dict[str, Mapping[str, Any]]:
@@ -131,6 +139,13 @@ class ScalewayDriver(OverOci):
         return self._id(found.get(name), f"namespace {name}")
 
     def _image(self, repository: str) -> str:
+        """Return the id of an image; asked once, because every removal needs it."""
+        with self._looking:
+            if repository not in self._images:
+                self._images[repository] = self._find_image(repository)
+            return self._images[repository]
+
+    def _find_image(self, repository: str) -> str:
         namespace, _, name = repository.partition("/")
         if not name:
             raise InvalidReference(f"{repository!r} is no image of Scaleway", remedy="they look like acme/app")
@@ -152,7 +167,8 @@ class ScalewayDriver(OverOci):
         self, path: str, what: str, query: Mapping[str, str], *, key: str, doing: str
     ) -> dict[str, Mapping[str, Any]]:
         def read(page: int) -> tuple[Sequence[Mapping[str, Any]], int | None]:
-            document = self._rest.ask("GET", path, query={**query, "page": page, "page_size": _PAGE}, doing=doing)
+            asked: dict[str, str | int] = {**query, "page": page, "page_size": _PAGE}
+            document = self._rest.ask("GET", path, query=asked, doing=doing, about=path)
             total = within(document, "total_count")
             return objects(document, what, place=self._place, doing=doing), total if isinstance(total, int) else None
 
@@ -162,19 +178,23 @@ class ScalewayDriver(OverOci):
     def _remove(self, repository: str, tag: str, doing: str) -> bool:
         """Remove the tag, which is alone on its digest; False if it was absent.
 
-        Raises Conflict where another tag is on the same digest: Scaleway would refuse, or take both.
+        Raises Conflict where it was moved since it was seen last, and where Scaleway refuses because another tag is on
+        its digest by now.
         """
+        expected = self._expected(repository, tag)
         entry = self._tags(repository, doing=doing, name=tag).get(tag)
         if entry is None:
-            if self._oci.resolve_tag(repository, tag) is None:
-                return False
-            raise Conflict(f"{self._place}: cannot {doing}: Scaleway's list has it not, and the registry has it")
+            absent = NotFound(f"{self._place}: cannot {doing}: Scaleway's list has it not", status=_NOT_FOUND)
+            return not self._is_gone(repository, tag, absent)
+        now = digest_in(entry.get("digest"))
+        if expected is not None and now is not None and now != expected:
+            raise self._moved(tag, now)
         response = self._delete(self._id(entry, f"tag {tag} with an id"), repository)
         if response.status in _REMOVED:
             return True
-        if response.status == _NOT_FOUND:
-            return False
         error = failure(response, place=self._place, doing=doing)
+        if response.status == _NOT_FOUND:
+            return not self._is_gone(repository, tag, error)
         if response.status == _BAD_REQUEST:
             raise Conflict(str(error), remedy="it may share its digest with another tag", status=_BAD_REQUEST)
         raise error

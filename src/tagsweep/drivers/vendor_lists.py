@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tagsweep.model.errors import InvalidReference, ProtocolViolation
-from tagsweep.model.reference import Digest
+from tagsweep.model.reference import Digest, is_tag
 from tagsweep.ports import ListedTag
 
 _READINGS: Final = 3
@@ -46,9 +46,13 @@ def within(document: Any, *keys: str) -> Any:
 
 def objects(document: Any, key: str, *, place: str, doing: str) -> Sequence[Mapping[str, Any]]:
     """Return the list of objects that an answer has under ``key``, or raise ProtocolViolation."""
-    found = document.get(key) if isinstance(document, dict) else None
+    return listed(within(document, key), key, place=place, doing=doing)
+
+
+def listed(found: Any, what: str, *, place: str, doing: str) -> Sequence[Mapping[str, Any]]:
+    """Return a list of objects, or raise ProtocolViolation: what is none never reads as an empty one."""
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-        raise ProtocolViolation(f"{place}: cannot {doing}: the answer has no list of {key}")
+        raise ProtocolViolation(f"{place}: cannot {doing}: the answer has no list of {what}")
     return found
 
 
@@ -67,13 +71,11 @@ def whole(
             found, total = read(page)
             totals.add(total)
             seen += len(found)
+            known = len(entries)
             for entry in found:
-                name = entry.get(key)
-                if not isinstance(name, str) or not name:
-                    raise ProtocolViolation(f"{place}: cannot {doing}: an entry of the list has no {key}")
-                entries[name] = entry
-            if not found or (total is not None and seen >= total):
-                break
+                entries[text_in(entry, key, place=place, doing=doing)] = entry
+            if len(entries) == known or (total is not None and seen >= total):
+                break  # the end, or a server that gives the same page for ever
         if totals == {len(entries)}:
             return entries
     raise ProtocolViolation(
@@ -81,6 +83,21 @@ def whole(
         "counts",
         remedy="run it again when nobody pushes; nothing is planned from an incomplete listing",
     )
+
+
+def text_in(entry: Mapping[str, Any], key: str, *, place: str, doing: str) -> str:
+    """Return a text that every entry of a list has, or raise ProtocolViolation: what has no name is not left out."""
+    found = entry.get(key)
+    if not isinstance(found, str) or not found:
+        raise ProtocolViolation(f"{place}: cannot {doing}: an entry of the list has no {key}")
+    return found
+
+
+def as_tag(name: str, *, place: str, doing: str) -> str:
+    """Return a name that a list has as a tag, or raise ProtocolViolation where it is none."""
+    if not is_tag(name):
+        raise ProtocolViolation(f"{place}: cannot {doing}: the list holds {name[:130]!r}, which is no tag")
+    return name
 
 
 def in_order(names: Iterable[str], told: Mapping[str, ListedTag]) -> tuple[ListedTag, ...]:

@@ -100,9 +100,11 @@ class RestClient:
     ) -> Response:
         """Send one request to ``path`` below the base (or a URL of its origin) and return the answer, of any status.
 
-        ``body`` is sent as JSON, bytes as they are. ``about`` names what the request is about, for the circuit breaker.
+        ``body`` is sent as JSON, bytes as they are. ``about`` names what the request is about, for the circuit breaker:
+        a refusal of one thing says nothing of another. Without it the request is about the API as a whole.
         Raises AuthenticationFailed for a 401 that no other credentials cure, ProtocolViolation for a redirect.
         """
+        about = about or self.place
         self._breaker.check(method, about)
         request = Request(
             method=method,
@@ -141,11 +143,13 @@ class RestClient:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         expect: tuple[int, ...] = (_OK,),
+        about: str = "",
     ) -> Any:
         """Return the JSON document that answers with one of ``expect`` (None for an empty body), or raise what another
         status stands for; ``doing`` completes "cannot …" in that error.
         """
-        return self.read(self.send(method, path, query=query, body=body, headers=headers), doing=doing, expect=expect)
+        response = self.send(method, path, query=query, body=body, headers=headers, about=about)
+        return self.read(response, doing=doing, expect=expect)
 
     def read(self, response: Response, *, doing: str, expect: tuple[int, ...] = (_OK,)) -> Any:
         """Return the JSON document in an answer, as :meth:`ask` does."""
@@ -158,10 +162,15 @@ class RestClient:
         except (ValueError, RecursionError) as error:
             raise ProtocolViolation(f"{self.place}: cannot {doing}: the answer is not JSON") from error
 
-    def find(self, path: str, *, doing: str, query: Mapping[str, str | int] | None = None) -> Any:
-        """Return the JSON document at ``path``, or None for a 404."""
-        response = self.send("GET", path, query=query)
-        return None if response.status == _NOT_FOUND else self.read(response, doing=doing)
+    def find(self, path: str, *, doing: str, query: Mapping[str, str | int] | None = None, about: str = "") -> Any:
+        """Return the JSON document at ``path``, or None for a 404. An empty answer is an error, and not None."""
+        response = self.send("GET", path, query=query, about=about)
+        if response.status == _NOT_FOUND:
+            return None
+        document = self.read(response, doing=doing)
+        if document is None:
+            raise ProtocolViolation(f"{self.place}: cannot {doing}: the answer is empty")
+        return document
 
     def pages(
         self,

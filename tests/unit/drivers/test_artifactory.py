@@ -11,7 +11,7 @@ import pytest
 from tagsweep.drivers.artifactory import ArtifactoryDriver
 from tagsweep.drivers.artifactory_files import Place, query
 from tagsweep.model.capability import Support
-from tagsweep.model.errors import Conflict, InvalidReference, Unsupported
+from tagsweep.model.errors import Conflict, InvalidReference, ProtocolViolation, Unsupported
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.testing import images
@@ -89,6 +89,7 @@ def test_only_local_repositories_are_swept(monkeypatch: pytest.MonkeyPatch, kind
         found = driver.probe(REPOSITORY).delete_tag
         assert found.support is Support.NO
         assert kind in found.why
+        assert registry.count("GET", "packageType") == 0  # repositories of the type OCI are among them
         assert registry.count("DELETE") == 0
 
 
@@ -100,6 +101,23 @@ def test_a_tag_without_its_folder_is_a_conflict(monkeypatch: pytest.MonkeyPatch)
         registry.fail_next(status=404, method="GET", path_contains="/api/storage/")
         with pytest.raises(Conflict, match="has no folder"):
             driver.delete_tag(REPOSITORY, "v1")
+
+
+def test_a_404_for_a_tag_that_is_there_is_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a user without the right to delete gets 403 or 404 is not described, so 404 alone is not gone."""
+    with artifactory(monkeypatch) as (registry, _, driver, _):
+        driver.probe(REPOSITORY)
+        registry.fail_next(status=404, method="DELETE")
+        with pytest.raises(Conflict, match="though the registry has it"):
+            driver.delete_tag(REPOSITORY, "v1")
+
+
+def test_a_search_that_is_cut_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing in it would look like tags without pulls and without images below them."""
+    with artifactory(monkeypatch) as (_, api, driver, _):
+        api.trims = True
+        with pytest.raises(ProtocolViolation, match="cuts the result"):
+            driver.list_tags(REPOSITORY)
 
 
 def test_without_the_search_no_time_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ class _Answers:
         ({"gitlab-container-registry-version": "4.2.0"}, "gitlab"),
         ({"www-authenticate": 'Bearer realm="https://t.example/v2/token",service="container_registry"'}, "gitea"),
         ({"www-authenticate": 'Bearer realm="https://q.example/v2/auth",service="q.example"'}, "quay"),
-        ({"www-authenticate": 'Bearer realm="https://a.example/oauth2/token",service="a.example"'}, "acr"),
+        ({"www-authenticate": 'Bearer realm="https://a.azurecr.io/oauth2/token",service="a.azurecr.io"'}, "acr"),
         (
             {"www-authenticate": 'Bearer realm="https://j.example/artifactory/api/docker/x/v2/token",service="j"'},
             "artifactory",
@@ -81,12 +81,17 @@ class _Answers:
         ({"server": "Nexus/3.70.0 (OSS)"}, "nexus"),
         ({"www-authenticate": 'Basic realm="Registry Realm"'}, "oci"),
         ({"www-authenticate": 'Bearer realm="https://auth.example/token",service="registry"'}, "oci"),
+        ({"www-authenticate": 'Bearer realm="https://a.example/oauth2/token",service="a.example"'}, "oci"),
+        ({"www-authenticate": 'Bearer realm="https://a.example/oauth2/token",service="a.azurecr.io"'}, "oci"),
+        ({"www-authenticate": 'Bearer realm="https://auth.example/v2/auth",service="registry"'}, "oci"),
         ({"www-authenticate": "rubbish"}, "oci"),
         ({}, "oci"),
     ],
 )
 def test_others_are_known_by_their_challenge(headers: Mapping[str, str], driver: str) -> None:
-    """Realm, service and a vendor's own headers tell; anything else is used by the OCI API alone."""
+    """Realm, service and a vendor's own headers tell; anything else is used by the OCI API alone. Somebody's token
+    server at the same path as a vendor's is not the vendor.
+    """
     answers = _Answers(headers)
     assert detect(RegistrySettings(host="registry.example.com"), transport=answers) == driver
     assert len(answers.sent) == (2 if driver == "oci" else 1)

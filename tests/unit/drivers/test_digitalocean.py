@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,15 +10,17 @@ from typing import Any
 
 import pytest
 
-from tagsweep.drivers.digitalocean import DigitalOceanDriver
+from tagsweep.drivers.digitalocean import API, DigitalOceanDriver
 from tagsweep.model.capability import Support
 from tagsweep.model.errors import Conflict, InvalidReference, NotFound, ProtocolViolation, RateLimited, Unsupported
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
+from tagsweep.ports import Response
 from tagsweep.testing import images
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import InstantClock, Quiet
 from tagsweep.testing.vendors.digitalocean import DIGITALOCEAN, PREFIX, DigitalOceanApi
+from tests.unit.drivers.vendors import Scripted, connected
 
 REPOSITORY = "acme/team/app"
 
@@ -76,6 +79,29 @@ def test_repositories_are_listed_by_registry(monkeypatch: pytest.MonkeyPatch) ->
         assert REPOSITORY in found
         with pytest.raises(Unsupported):
             driver.list_repositories()
+
+
+def test_fewer_repositories_than_counted_are_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the pages end before the total, a target such as acme/* would silently skip repositories."""
+    with cloud(monkeypatch, {"counted_more": 1}) as (_, _, driver, _), pytest.raises(ProtocolViolation, match="1 of 2"):
+        list(driver.list_namespace("acme"))
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"repositories": [{"registry_name": "acme"}], "meta": {"total": 1}}, "has no name"),
+        ({"tags": [{"tag": "no tag"}], "meta": {"total": 1}}, "which is no tag"),
+    ],
+)
+def test_what_has_no_usable_name_is_not_left_out(document: Any, words: str) -> None:
+    """An entry that is not understood makes the listing an error, and not a shorter list."""
+    body = json.dumps(document).encode()
+    answers = Scripted(lambda request: Response(status=200, url=request.url, body=body))
+    driver = DigitalOceanDriver(connected("registry.digitalocean.com", api=answers), api=API)
+    with pytest.raises(ProtocolViolation, match=words):
+        list(driver.list_namespace("acme") if "repositories" in document else driver.list_tags("acme/app"))
+    driver.close()
 
 
 def test_nothing_is_deleted_by_digest(monkeypatch: pytest.MonkeyPatch) -> None:

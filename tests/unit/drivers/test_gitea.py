@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,10 +13,12 @@ from tagsweep.drivers.gitea import GiteaDriver
 from tagsweep.model.errors import ConfigurationError, ServerFailed
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
+from tagsweep.ports import Request, Response
 from tagsweep.testing import images
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import InstantClock, Quiet
 from tagsweep.testing.vendors.gitea import GITEA, GiteaApi
+from tests.unit.drivers.vendors import Scripted, connected
 
 REPOSITORY = "team/app"
 PUSHED = datetime(2025, 8, 1, 12, tzinfo=UTC)
@@ -64,6 +67,24 @@ def test_a_broken_package_api_is_an_error(monkeypatch: pytest.MonkeyPatch) -> No
         registry.fail_next(50, status=500, method="GET", path_contains="/api/v1/")
         with pytest.raises(ServerFailed):
             driver.list_tags(REPOSITORY)
+
+
+def test_a_package_api_that_gives_one_page_for_ever_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hazard 43: without a total, and whatever page is asked for, the reading ends where nothing new comes."""
+    with gitea(monkeypatch) as (registry, _, _, _):
+        registry.push(REPOSITORY, images.image("one"), "v1")
+        body = json.dumps([{"name": "app", "version": "v1", "created_at": PUSHED.isoformat()}]).encode()
+        asked: list[str] = []
+
+        def answer(request: Request) -> Response:
+            asked.append(request.url)
+            return Response(status=200, url=request.url, body=body)
+
+        connection = connected(registry.host, api=Scripted(answer))
+        driver = GiteaDriver(connection, api=f"http://{registry.host}/api/v1")
+        assert [tag.times for tag in driver.list_tags(REPOSITORY)] == [{TimeOrigin.PUSHED: PUSHED}]
+        assert len(asked) == 2
+        driver.close()
 
 
 def test_the_last_tag_is_told_to_take_its_manifest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,6 +230,40 @@ def test_rules_that_cannot_be_read_are_told(scene: Scene) -> None:
         assert any("may not read the tag protection rules" in note for note in progress.notes)
 
 
+def test_protection_rules_are_read_to_the_last_page(scene: Scene) -> None:
+    """A rule on a second page protects as well: an answer that was cut is not read as "not protected"."""
+    rules = "/registry/protection/tag/rules"
+
+    def answer(request: Request) -> Response:
+        headers, document = {"content-type": "application/json"}, [{"id": 1, "path": REPOSITORY}]
+        if rules in request.url and "page=2" not in request.url:
+            headers["link"], document = f'<{request.url}&page=2>; rel="next"', []
+        elif rules in request.url:
+            document = [{"tag_name_pattern": "^v", "minimum_access_level_for_delete": None}]
+        return Response(status=200, url=request.url, headers=headers, body=json.dumps(document).encode())
+
+    assert set(locked(scene.connect("maintainer", transport=Scripted(answer)))) == {"v1"}
+
+
+def test_a_protection_rule_that_is_not_understood_is_an_error(scene: Scene) -> None:
+    """It is not left out, because what it protects would then be removed."""
+
+    def answer(request: Request) -> Response:
+        document: Any = ["^v"] if "/protection/" in request.url else [{"id": 1, "path": REPOSITORY}]
+        return Response(status=200, url=request.url, body=json.dumps(document).encode())
+
+    with pytest.raises(ProtocolViolation):
+        scene.connect("maintainer", transport=Scripted(answer)).list_tags(REPOSITORY)
+
+
+def test_without_the_api_no_details_are_asked_for(scene: Scene) -> None:
+    """A time that is not declared is not asked for, and nothing is sent to the registry's host in its place."""
+    driver = scene.connect("nobody")
+    assert driver.detailed_times == frozenset()
+    assert driver.read_times(REPOSITORY, "v1") == {}
+    assert scene.registry.requests == ()
+
+
 # --- removing -----------------------------------------------------------------------------------------------------
 def test_one_tag_goes_and_its_siblings_stay(scene: Scene) -> None:
     """T9: GitLab's removal takes the tag alone; the second time it is gone already."""

@@ -151,9 +151,11 @@ def test_a_listing_that_changes_while_it_is_read_is_read_anew(scene: Scene) -> N
     [
         ({}, [], "does not say how many there are"),
         ({"x-total-count": "2"}, [], "lists less than it counts"),
-        ({"x-total-count": "1"}, {"artifacts": []}, "is not a list"),
-        ({"x-total-count": "1"}, [{"tags": []}], "an entry has no name"),
-        ({"x-total-count": "1"}, [{"digest": "sha256:" + "1" * 64, "tags": [{"name": "no tag"}]}], "as a tag"),
+        ({"x-total-count": "1"}, {"artifacts": []}, "no list of artifacts"),
+        ({"x-total-count": "1"}, [{"tags": []}], "has no digest"),
+        ({"x-total-count": "1"}, [{"digest": "sha256:" + "1" * 64, "tags": [{"name": "no tag"}]}], "which is no tag"),
+        ({"x-total-count": "1"}, [{"digest": "sha256:" + "1" * 64, "tags": 7}], "no list of tags"),
+        ({"x-total-count": "1"}, [{"digest": "rubbish", "tags": [{"name": "v1"}]}], "as a digest"),
     ],
 )
 def test_a_listing_that_is_not_whole_is_refused(scene: Scene, headers: dict[str, str], body: Any, words: str) -> None:
@@ -166,6 +168,25 @@ def test_a_listing_that_is_not_whole_is_refused(scene: Scene, headers: dict[str,
     driver = connect(scene.registry.host, transport=Scripted(answer))
     with pytest.raises(ProtocolViolation, match=words):
         driver.list_tags(REPOSITORY)
+
+
+def test_a_tag_that_is_told_of_two_artifacts_is_on_neither(scene: Scene) -> None:
+    """T6: moved between two pages it stands on both; its digest is then the registry's to tell, and a lock stays."""
+    one, two = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+    tags = [{"name": "v1", "immutable": True, "push_time": "2026-01-01T00:00:00Z"}, {"name": "v1"}]
+    body = [{"digest": digest, "tags": [tag]} for digest, tag in zip((one, two), tags, strict=True)]
+
+    def answer(request: Request) -> Response:
+        if "/immutabletagrules" in request.url:
+            return Response(status=403, url=request.url)
+        headers = {"content-type": "application/json", "x-total-count": "2"}
+        return Response(status=200, url=request.url, headers=headers, body=json.dumps(body).encode())
+
+    driver = connect(scene.registry.host, transport=Scripted(answer))
+    (found,) = (tag for tag in driver.list_tags(REPOSITORY) if tag.name == "v1")
+    assert found.digest is None
+    assert found.times == {}
+    assert "immutable" in found.locked
 
 
 def test_repositories_are_those_of_the_project(scene: Scene) -> None:

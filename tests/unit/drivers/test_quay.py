@@ -124,7 +124,15 @@ def test_a_tag_that_a_page_turn_hides_is_named_by_the_registry(scene: Scene) -> 
 
 @pytest.mark.parametrize(
     "document",
-    [[], {"tags": {}}, {"tags": [{"digest": "x"}]}, {"tags": [{"name": "no tag"}]}, {}],
+    [
+        [],
+        {"tags": {}, "has_additional": False},
+        {"tags": [{"digest": "x"}], "has_additional": False},
+        {"tags": [{"name": "no tag"}], "has_additional": False},
+        {"tags": [{"name": "v1"}]},
+        {"tags": [{"name": "v1"}], "has_additional": "yes"},
+        {},
+    ],
 )
 def test_what_is_no_list_of_tags_is_refused(scene: Scene, document: Any) -> None:
     """Another answer than a list of tags is an error, never an empty list."""
@@ -133,11 +141,12 @@ def test_what_is_no_list_of_tags_is_refused(scene: Scene, document: Any) -> None
         driver.list_tags(REPOSITORY)
 
 
-def test_pages_that_turn_in_a_circle_are_refused(scene: Scene) -> None:
-    """Hazard 43: a list that always has one more of the same page does not go on for ever."""
-    document = {"tags": [], "page": 1, "has_additional": True}
+@pytest.mark.parametrize("page", [1, "one", None])
+def test_a_page_that_comes_for_ever_is_refused(scene: Scene, page: Any) -> None:
+    """Hazard 43: a list that always has one more of the same page does not go on for ever, whatever its number."""
+    document = {"tags": [{"name": "v1"}], "page": page, "has_additional": True}
     driver = connect(scene.registry.host, transport=saying(document))
-    with pytest.raises(ProtocolViolation, match="circle"):
+    with pytest.raises(ProtocolViolation, match="same page"):
         driver.list_tags(REPOSITORY)
 
 

@@ -88,6 +88,38 @@ def test_a_tag_that_the_list_has_not_yet_is_a_conflict(monkeypatch: pytest.Monke
             driver.delete_tag(REPOSITORY, "late")
 
 
+def test_a_tag_that_moved_since_it_was_looked_at_is_left_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hazard 38: the tag's id is found by its name, so that the digest beside it is compared before it is removed."""
+    with cloud(monkeypatch) as (registry, _, driver):
+        driver.probe(REPOSITORY)
+        assert driver.resolve_tag(REPOSITORY, "sha-1") is not None
+        moved = registry.push(REPOSITORY, images.image("moved"), "sha-1")
+        registry.clear_log()
+        with pytest.raises(Conflict, match="was moved"):
+            driver.delete_tag(REPOSITORY, "sha-1")
+        assert registry.count("DELETE") == 0
+        assert registry.tags(REPOSITORY)["sha-1"] == moved
+
+
+def test_a_404_for_a_tag_that_is_there_is_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scaleway says 404 of what a key may not see too, so the registry itself is asked."""
+    with cloud(monkeypatch) as (registry, _, driver):
+        driver.probe(REPOSITORY)
+        registry.fail_next(status=404, method="DELETE")
+        with pytest.raises(Conflict, match="though the registry has it"):
+            driver.delete_tag(REPOSITORY, "sha-1")
+
+
+def test_an_image_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way from a name to its id costs two requests, and not two a tag."""
+    with cloud(monkeypatch) as (registry, _, driver):
+        registry.push(REPOSITORY, images.image("second"), "sha-2")
+        driver.probe(REPOSITORY)
+        assert driver.delete_tag(REPOSITORY, "sha-1") is True
+        assert driver.delete_tag(REPOSITORY, "sha-2") is True
+        assert registry.count("GET", "/images?") == registry.count("GET", "/namespaces?") == 1
+
+
 def test_images_are_listed_by_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
     """All pages of one namespace, none of another; there is no list of everything."""
     with cloud(monkeypatch) as (registry, _, driver):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tagsweep.drivers.vendor_lists import digest_in, moment, newest, objects, whole, within
+from tagsweep.drivers.vendor_lists import as_tag, digest_in, moment, newest, objects, whole, within
 from tagsweep.model.errors import ProtocolViolation
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -86,6 +86,26 @@ def test_less_than_everything_is_an_error(pages: Reading) -> None:
     """What cannot be known to be whole is refused after three readings."""
     with pytest.raises(ProtocolViolation, match="changed each of the 3 times"):
         read_all(pages)
+
+
+def test_a_server_that_gives_one_page_for_ever_is_left() -> None:
+    """Hazard 43: without a total, and whatever page is asked for, the reading ends where nothing new comes."""
+    asked: list[int] = []
+
+    def read(page: int) -> tuple[Sequence[Mapping[str, Any]], int | None]:
+        asked.append(page)
+        return named("a"), 7
+
+    with pytest.raises(ProtocolViolation, match="changed each of the 3 times"):
+        whole(read, key="name", place="registry.example", doing="list the tags")
+    assert asked == [1, 2] * 3
+
+
+def test_a_name_that_is_no_tag_is_an_error() -> None:
+    """It is not left out: who lists it knows something that is not understood here."""
+    assert as_tag("v1", place="registry.example", doing="list") == "v1"
+    with pytest.raises(ProtocolViolation, match="which is no tag"):
+        as_tag("no tag", place="registry.example", doing="list")
 
 
 def test_an_entry_without_its_name_is_an_error() -> None:

@@ -48,6 +48,7 @@ class ArtifactoryApi:
     may_delete: bool = True
     may_restore: bool = True
     may_search: bool = True
+    trims: bool = False
     kinds: dict[str, str] = field(default_factory=dict)
     trash: dict[str, tuple[str, str, RawManifest]] = field(default_factory=dict)
     """What was deleted, by the folder: repository, tag, manifest."""
@@ -126,7 +127,15 @@ class ArtifactoryApi:
             if item["repo"] == wanted["repo"] and fnmatchcase(item["path"], wanted["path"]["$match"])
             if item["name"] in names
         ]
-        return json_answer(200, {"results": results, "range": {"start_pos": 0, "end_pos": len(results)}})
+        told: dict[str, Any] = {"start_pos": 0, "end_pos": len(results), "total": len(results)}
+        if self.trims:
+            results = results[:1]
+            told = {
+                **told,
+                "end_pos": 1,
+                "notification": "AQL query reached the search hard limit, results are trimmed.",
+            }
+        return json_answer(200, {"results": results, "range": told})
 
     def _item(self, repository: str, tag: str, manifest: RawManifest) -> dict[str, Any]:
         key, _, image = repository.partition("/")

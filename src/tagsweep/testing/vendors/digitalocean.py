@@ -43,7 +43,7 @@ class DigitalOceanApi:
     may_delete: bool = True
     collecting: bool = False
     counted_more: int = 0
-    """By how much the total is larger than the list."""
+    """By how much the totals are larger than the lists."""
     _updated: dict[tuple[str, str], datetime] = field(default_factory=dict)
     _storage: Storage = field(default_factory=Storage)
     _base: str = ""
@@ -99,7 +99,9 @@ class DigitalOceanApi:
         if len(mine) >= start + size:
             where = f"{self._base}{PREFIX}/v2/registries/{registry}/repositoriesV2"
             pages = {"next": f"{where}?per_page={size}&page_token={start + size}"}
-        return json_answer(200, {"repositories": shown, "links": {"pages": pages}, "meta": {"total": len(mine)}})
+        return json_answer(
+            200, {"repositories": shown, "links": {"pages": pages}, "meta": {"total": len(mine) + self.counted_more}}
+        )
 
     def _tags(self, repository: str, stored: StoredRepository, request: WireRequest) -> Answer:
         query = query_of(request)
