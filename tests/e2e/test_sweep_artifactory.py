@@ -9,15 +9,15 @@ import pytest
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.images import image
 from tagsweep.testing.vendors.artifactory import ARTIFACTORY, ArtifactoryApi
-from tests.e2e.kit import GATEWAY, SHA, Place, fill, gateway, policy, removed, shared_with_release
+from tests.e2e.kit import GATEWAY, Place, fill, gateway
+from tests.e2e.sweeps import Sweep, log_in, vendor_policy
 
 
 @pytest.fixture
 def artifactory(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeRegistry, ArtifactoryApi]]:
     """Yield an Artifactory whose local repository tensorzero holds the image gateway."""
     api = ArtifactoryApi()
-    monkeypatch.setenv("TAGSWEEP_USERNAME", api.name)
-    monkeypatch.setenv("TAGSWEEP_PASSWORD", api.token)
+    log_in(monkeypatch, api.name, api.token)
     with FakeRegistry(ARTIFACTORY, access=api.access, apis=[api]) as registry:
         fill(registry, gateway())
         yield registry, api
@@ -25,7 +25,7 @@ def artifactory(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeRegistry,
 
 def artifactory_policy(host: str) -> str:
     """Return the policy of the sweep."""
-    return policy(f"{host}/tensorzero/*", more=f'registries: {{"{host}": {{driver: artifactory}}}}\n')
+    return vendor_policy(host, "artifactory", target="tensorzero/*")
 
 
 def test_the_builds_go_and_the_trash_can_brings_them_back(
@@ -33,20 +33,11 @@ def test_the_builds_go_and_the_trash_can_brings_them_back(
 ) -> None:
     """107 folders go, also the 35 on a release's digest; restore takes all of them out of the trash can."""
     registry, _ = artifactory
-    tags = registry.tags(GATEWAY)
-    builds = {tag for tag in tags if SHA.fullmatch(tag)}
-    shared = shared_with_release(tags)
-    place.write(artifactory_policy(registry.host))
-    assert removed(place.make_plan("--json")) == builds
-    place.apply()
-    left = {tag: digest for tag, digest in tags.items() if tag not in builds}
-    assert registry.tags(GATEWAY) == left
-    place.run("verify")
-    registry.clear_log()
-    outcomes = place.run("restore", place.last_run()["id"], "--yes", "--json").document["outcomes"]
-    assert registry.tags(GATEWAY) == tags
-    assert {one["tag"] for one in outcomes if one["why"] == "by the registry's own undo"} == builds
-    assert len(shared) == 35
+    sweep = Sweep(place, registry, artifactory_policy(registry.host))
+    sweep.plan()
+    sweep.apply()
+    outcomes = sweep.restore().document["outcomes"]
+    assert {one["tag"] for one in outcomes if one["why"] == "by the registry's own undo"} == sweep.builds
     assert registry.count("PUT") == 0
 
 
@@ -55,14 +46,11 @@ def test_a_tag_whose_folder_holds_another_image_stays(
 ) -> None:
     """Deleting the folder of the tag would take the image below it along: it is kept, with that reason."""
     registry, _ = artifactory
-    builds = {tag for tag in registry.tags(GATEWAY) if SHA.fullmatch(tag)}
-    victim = min(builds)
+    victim = min(tag for tag in registry.tags(GATEWAY) if tag.startswith("sha-"))
     registry.push(f"{GATEWAY}/{victim}", image("nested"), "v1")
-    place.write(artifactory_policy(registry.host))
-    planned = place.make_plan("--json")
-    assert removed(planned) == builds - {victim}
-    assert "would go with it" in planned.out
-    place.apply()
+    sweep = Sweep(place, registry, artifactory_policy(registry.host))
+    assert "would go with it" in sweep.plan(sweep.builds - {victim}).out
+    sweep.apply()
     assert set(registry.tags(f"{GATEWAY}/{victim}")) == {"v1"}
 
 
@@ -72,9 +60,8 @@ def test_without_an_administrator_the_saved_bytes_are_put_back(
     """Who may not use the trash can restores by pushing the manifests again."""
     registry, api = artifactory
     api.may_restore = False
-    tags = registry.tags(GATEWAY)
-    place.write(artifactory_policy(registry.host))
-    place.make_plan()
-    place.apply()
-    place.run("restore", place.last_run()["id"], "--yes")
-    assert registry.tags(GATEWAY) == tags
+    sweep = Sweep(place, registry, artifactory_policy(registry.host))
+    sweep.plan()
+    sweep.apply()
+    sweep.restore()
+    assert registry.count("PUT") >= 107

@@ -8,7 +8,8 @@ import pytest
 
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.digitalocean import DIGITALOCEAN, PREFIX, DigitalOceanApi
-from tests.e2e.kit import GATEWAY, SHA, Place, codes, decisions, fill, gateway, policy, removed, shared_with_release
+from tests.e2e.kit import GATEWAY, SHA, Place, codes, decisions, fill, gateway
+from tests.e2e.sweeps import Sweep, doctor, vendor_policy
 
 
 @pytest.fixture
@@ -24,27 +25,18 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeRegistry, Digit
 def cloud_policy(host: str) -> str:
     """Return the policy of the sweep, with the API where the fake has it."""
     options = f'{{api: "http://{host}{PREFIX}"}}'
-    return policy(
-        f"{host}/tensorzero/*", more=f'registries: {{"{host}": {{driver: digitalocean, options: {options}}}}}\n'
-    )
+    return vendor_policy(host, "digitalocean", target="tensorzero/*", options=options)
 
 
 def test_the_builds_go_alone_and_come_back(place: Place, cloud: tuple[FakeRegistry, DigitalOceanApi]) -> None:
     """107 tags go by the API, also the 35 on a release's digest; no manifest goes, so every tag can be put back."""
     registry, _ = cloud
-    tags, manifests = registry.tags(GATEWAY), registry.manifests(GATEWAY)
-    builds = {tag for tag in tags if SHA.fullmatch(tag)}
-    place.write(cloud_policy(registry.host))
-    assert removed(place.make_plan("--json")) == builds
-    assert len(shared_with_release(tags)) == 35
-    registry.clear_log()
-    place.apply()
-    assert registry.tags(GATEWAY) == {tag: digest for tag, digest in tags.items() if tag not in builds}
-    assert registry.manifests(GATEWAY) == manifests
+    sweep = Sweep(place, registry, cloud_policy(registry.host))
+    sweep.plan()
+    sweep.apply()
+    assert registry.manifests(GATEWAY) == sweep.manifests
     assert registry.count("DELETE", "/v2/tensorzero/gateway/manifests") == 0
-    place.run("verify")
-    place.run("restore", place.last_run()["id"], "--yes")
-    assert registry.tags(GATEWAY) == tags
+    sweep.restore()
 
 
 def test_a_token_that_cannot_delete_is_told_before_the_plan(
@@ -53,9 +45,7 @@ def test_a_token_that_cannot_delete_is_told_before_the_plan(
     """Nothing is planned to go, and the reason is DigitalOcean's own."""
     registry, api = cloud
     api.may_delete = False
-    place.write(cloud_policy(registry.host))
-    planned = place.make_plan("--json")
-    assert removed(planned) == set()
+    planned = Sweep(place, registry, cloud_policy(registry.host)).plan(())
     assert all(codes(one) == {"cannot-delete"} for tag, one in decisions(planned).items() if SHA.fullmatch(tag))
     assert "You are not authorized" in planned.out
 
@@ -63,6 +53,4 @@ def test_a_token_that_cannot_delete_is_told_before_the_plan(
 def test_doctor_says_how_space_comes_back(place: Place, cloud: tuple[FakeRegistry, DigitalOceanApi]) -> None:
     """In DigitalOcean's words: nothing is freed until its garbage collection is started."""
     registry, _ = cloud
-    place.write(cloud_policy(registry.host))
-    told = " ".join(place.run("doctor", "-c", str(place.policy)).out.split())
-    assert "doctl registry garbage-collection start" in told
+    assert "doctl registry garbage-collection start" in doctor(place, cloud_policy(registry.host))

@@ -11,9 +11,9 @@ import pytest
 from tagsweep.testing import images
 from tagsweep.testing.access import READ_ONLY, BearerAccess
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.tensorzero import TagList
 from tagsweep.testing.vendors.gitlab import DEVELOPER, GITLAB, MAINTAINER, GitLabApi, GitLabToken
-from tests.e2e.kit import GATEWAY, SHA, Place, codes, decisions, fill, gateway, policy, removed, shared_with_release
+from tests.e2e.kit import GATEWAY, RULES, SHA, Place, codes, decisions, fill, gateway, removed
+from tests.e2e.sweeps import Sweep, newest, vendor_policy
 
 SECRET = "glpat-secret-of-a-user"
 OLDEST_FIRST = "rules:\n  - name: ci builds\n    match: {class: ci-build}\n    keep: [{newest: 2, of: created}]\n"
@@ -28,35 +28,26 @@ def gitlab(
     granted = READ_ONLY | {"push"} | ({"delete"} if level >= DEVELOPER else frozenset())
     access = BearerAccess(username="token", password=SECRET, granted=granted)
     with FakeRegistry(GITLAB, access=access, apis=[api]) as registry:
-        fill(registry, TagList(repository=GATEWAY, records=gateway().records[-most:] if most else ()))
+        fill(registry, newest(most))
         monkeypatch.setenv("SWEEP_TOKEN", SECRET)
         yield registry, api
 
 
-def gitlab_policy(host: str, target: str = GATEWAY, *, rules: str | None = None) -> str:
+def gitlab_policy(host: str, target: str = GATEWAY, *, rules: str = RULES) -> str:
     """Return the policy of the sweep, with the driver and its API named because the fake is not gitlab.com."""
     options = f'{{api: "http://{host}/api/v4", token_env: SWEEP_TOKEN}}'
-    more = f'registries:\n  "{host}": {{driver: gitlab, options: {options}}}\n'
-    return policy(f"{host}/{target}", more=more, **({"rules": rules} if rules is not None else {}))
+    return vendor_policy(host, "gitlab", target=target, options=options, rules=rules)
 
 
 def test_the_builds_go_alone_and_all_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """107 tags go by the API, also the 35 on a release's digest; no tag's details are asked for; restore pushes."""
     with gitlab(monkeypatch) as (registry, _):
-        tags = registry.tags(GATEWAY)
-        builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        assert len(shared_with_release(tags)) == 35
-        place.write(gitlab_policy(registry.host, "tensorzero/*"))
-        assert removed(place.make_plan("--json")) == builds
-        assert len(builds) == 107
+        sweep = Sweep(place, registry, gitlab_policy(registry.host, "tensorzero/*"))
+        sweep.plan()
         assert registry.count("GET", "/tags/sha-") == 0
-        place.apply()
-        left = {tag: digest for tag, digest in tags.items() if tag not in builds}
-        assert registry.tags(GATEWAY) == left
+        sweep.apply()
         assert registry.count("DELETE", "/tags/sha-") == 107
-        place.run("verify")
-        place.run("restore", place.last_run()["id"], "--yes")
-        assert registry.tags(GATEWAY) == tags
+        sweep.restore()
 
 
 def test_details_are_read_only_where_a_rule_needs_a_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,18 +84,14 @@ def test_times_that_gitlab_does_not_know_are_read_from_the_images(
 def test_protected_tags_stay_in_the_plan(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """What GitLab protects from these credentials is kept with its rule as the reason, and the rest goes."""
     with gitlab(monkeypatch, most=60) as (registry, api):
-        tags = registry.tags(GATEWAY)
-        builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        held = {tag for tag in builds if tag.startswith("sha-1")}
+        sweep = Sweep(place, registry, gitlab_policy(registry.host))
+        held = {tag for tag in sweep.builds if tag.startswith("sha-1")}
         assert held
         api.protect(GATEWAY, "^sha-1", least="owner")
-        place.write(gitlab_policy(registry.host))
-        planned = place.make_plan("--json")
-        assert removed(planned) == builds - held
+        planned = sweep.plan(sweep.builds - held)
         assert all(codes(decisions(planned)[tag]) == {"cannot-delete"} for tag in held)
         assert "lets only Owner and above delete it" in planned.out
-        place.apply()
-        assert registry.tags(GATEWAY) == {tag: d for tag, d in tags.items() if tag not in builds - held}
+        sweep.apply()
 
 
 def test_a_protection_that_cannot_be_read_fails_its_tags_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,9 +112,6 @@ def test_a_protection_that_cannot_be_read_fails_its_tags_alone(place: Place, mon
 def test_who_cannot_remove_is_told_before_the_plan(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reporter keeps every build with that reason, and nothing is removed."""
     with gitlab(monkeypatch, most=20, level=20) as (registry, _):
-        tags = registry.tags(GATEWAY)
-        place.write(gitlab_policy(registry.host))
-        planned = place.make_plan("--json")
-        assert removed(planned) == set()
-        assert "the role Developer or above" in planned.out
-        assert registry.tags(GATEWAY) == tags
+        sweep = Sweep(place, registry, gitlab_policy(registry.host))
+        assert "the role Developer or above" in sweep.plan(()).out
+        assert registry.tags(GATEWAY) == sweep.tags

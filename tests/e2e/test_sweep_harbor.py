@@ -10,9 +10,9 @@ import pytest
 from tagsweep.testing import images
 from tagsweep.testing.access import BearerAccess
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.tensorzero import TagList
 from tagsweep.testing.vendors.harbor import DELETE_TAG, EVERY_RIGHT, HARBOR, HarborAccount, HarborApi
-from tests.e2e.kit import GATEWAY, SHA, Place, codes, decisions, fill, gateway, policy, removed, shared_with_release
+from tests.e2e.kit import GATEWAY, RULES, Place, codes, decisions, fill, removed
+from tests.e2e.sweeps import NEWEST_BY_PUSH, Sweep, assert_newest_by_push_stay, doctor, log_in, newest, vendor_policy
 
 NAME, SECRET = "robot$tensorzero+sweeper", "secret-of-the-robot"
 
@@ -25,68 +25,48 @@ def harbor(
     api = HarborApi(accounts=[HarborAccount(name=NAME, secret=SECRET, rights=rights)])
     access = BearerAccess(username=NAME, password=SECRET)
     with FakeRegistry(HARBOR, access=access, apis=[api]) as registry:
-        tags = TagList(repository=GATEWAY, records=gateway().records[-most:] if most else ())
+        tags = newest(most)
         fill(registry, tags)
         for record in tags.records:
             api.record(GATEWAY, record.tag, pushed=record.pushed_at)
-        monkeypatch.setenv("TAGSWEEP_USERNAME", NAME)
-        monkeypatch.setenv("TAGSWEEP_PASSWORD", SECRET)
+        log_in(monkeypatch, NAME, SECRET)
         yield registry, api
 
 
-def harbor_policy(host: str, target: str = GATEWAY, *, rules: str | None = None) -> str:
+def harbor_policy(host: str, target: str = GATEWAY, *, rules: str = RULES) -> str:
     """Return the policy of the sweep, with the driver named because the fake does not challenge as Harbor."""
-    more = f'registries:\n  "{host}": {{driver: harbor}}\n'
-    return policy(f"{host}/{target}", more=more, **({"rules": rules} if rules is not None else {}))
+    return vendor_policy(host, "harbor", target=target, rules=rules)
 
 
 def test_the_builds_go_alone_and_all_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """107 tags go, also the 35 on a release's digest, whose manifests stay; restore pushes all that went again."""
     with harbor(monkeypatch) as (registry, _):
-        tags, manifests = registry.tags(GATEWAY), registry.manifests(GATEWAY)
-        builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        assert len(shared_with_release(tags)) == 35
-        place.write(harbor_policy(registry.host, "tensorzero/*"))
-        assert removed(place.make_plan("--json")) == builds
-        assert len(builds) == 107
-        place.apply()
-        left = {tag: digest for tag, digest in tags.items() if tag not in builds}
-        assert registry.tags(GATEWAY) == left
-        assert len(registry.manifests(GATEWAY)) == 5 * len(set(left.values()))
-        place.run("verify")
-        place.run("restore", place.last_run()["id"], "--yes")
-        assert registry.tags(GATEWAY) == tags
-        assert registry.manifests(GATEWAY) == manifests
+        sweep = Sweep(place, registry, harbor_policy(registry.host, "tensorzero/*"))
+        sweep.plan()
+        sweep.apply()
+        assert len(registry.manifests(GATEWAY)) == 5 * len(set(sweep.left.values()))
+        sweep.restore()
+        assert registry.manifests(GATEWAY) == sweep.manifests
 
 
 def test_a_rule_by_push_time_needs_no_ledger(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Times of pushes are Harbor's own, so that a rule can keep what was pushed last on the first run."""
-    rules = "rules:\n  - name: ci builds\n    match: {class: ci-build}\n    keep: [{newest: 20, of: pushed}]\n"
     with harbor(monkeypatch) as (registry, _):
-        place.write(harbor_policy(registry.host, rules=rules))
-        gone = removed(place.make_plan("--json"))
-        pushed = {record.tag: record.pushed_at for record in gateway().records if SHA.fullmatch(record.tag)}
-        assert gone
-        assert len(gone) <= 87
-        assert max(pushed[tag] for tag in gone) < min(pushed[tag] for tag in pushed.keys() - gone)
+        assert_newest_by_push_stay(place, harbor_policy(registry.host, rules=NEWEST_BY_PUSH))
 
 
 def test_immutable_tags_stay_in_the_plan(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hazard 49: what Harbor holds as immutable is kept with its rule as the reason, and the rest goes."""
     with harbor(monkeypatch, most=60) as (registry, api):
-        tags = registry.tags(GATEWAY)
-        builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        held = {tag for tag in builds if tag.startswith("sha-1")}
+        sweep = Sweep(place, registry, harbor_policy(registry.host))
+        held = {tag for tag in sweep.builds if tag.startswith("sha-1")}
         assert held
         api.make_immutable("tensorzero", "sha-1*")
-        place.write(harbor_policy(registry.host))
-        planned = place.make_plan("--json")
-        assert removed(planned) == builds - held
+        planned = sweep.plan(sweep.builds - held)
         assert all(codes(decisions(planned)[tag]) == {"cannot-delete"} for tag in held)
         assert "immutable on Harbor" in planned.out
         assert "tags matching sha-1*" in planned.out
-        place.apply()
-        assert registry.tags(GATEWAY) == {tag: d for tag, d in tags.items() if tag not in builds - held}
+        sweep.apply()
 
 
 def test_doctor_tells_of_harbors_own_retention_and_of_its_collection(
@@ -95,8 +75,7 @@ def test_doctor_tells_of_harbors_own_retention_and_of_its_collection(
     """What Harbor removes by itself, whatever tagsweep keeps, and how space comes back there, is told."""
     with harbor(monkeypatch, most=5) as (registry, api):
         api.retain("tensorzero", cron="0 0 0 * * *")
-        place.write(harbor_policy(registry.host))
-        told = " ".join(place.run("doctor", "-c", str(place.policy)).text.split())
+        told = doctor(place, harbor_policy(registry.host))
         assert "tag retention policy of Harbor's own" in told
         assert "runs by its own schedule (0 0 0 * * *)" in told
         assert "Administration, Clean Up" in told
@@ -106,12 +85,9 @@ def test_doctor_tells_of_harbors_own_retention_and_of_its_collection(
 def test_who_cannot_remove_is_told_before_the_plan(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A robot account that may not delete tags keeps every build with that reason, and nothing is removed."""
     with harbor(monkeypatch, most=20, rights=EVERY_RIGHT - {DELETE_TAG}) as (registry, _):
-        tags = registry.tags(GATEWAY)
-        place.write(harbor_policy(registry.host))
-        planned = place.make_plan("--json")
-        assert removed(planned) == set()
-        assert "may list, read and delete artifacts and tags" in planned.out
-        assert registry.tags(GATEWAY) == tags
+        sweep = Sweep(place, registry, harbor_policy(registry.host))
+        assert "may list, read and delete artifacts and tags" in sweep.plan(()).out
+        assert registry.tags(GATEWAY) == sweep.tags
 
 
 def test_a_signature_goes_with_what_it_signs_and_stays_with_what_stays(

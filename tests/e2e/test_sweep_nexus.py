@@ -8,15 +8,15 @@ import pytest
 
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.nexus import NEXUS, NexusApi
-from tests.e2e.kit import GATEWAY, SHA, Place, fill, gateway, policy, removed, shared_with_release
+from tests.e2e.kit import GATEWAY, SHA, Place, fill, gateway
+from tests.e2e.sweeps import Sweep, doctor, log_in, vendor_policy
 
 
 @pytest.fixture
 def nexus(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeRegistry, NexusApi]]:
     """Yield a Nexus whose hosted repository tensorzero holds the image gateway."""
     api = NexusApi()
-    monkeypatch.setenv("TAGSWEEP_USERNAME", api.name)
-    monkeypatch.setenv("TAGSWEEP_PASSWORD", api.password)
+    log_in(monkeypatch, api.name, api.password)
     with FakeRegistry(NEXUS, access=api.access, apis=[api]) as registry:
         fill(registry, gateway())
         yield registry, api
@@ -24,24 +24,17 @@ def nexus(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeRegistry, Nexus
 
 def nexus_policy(host: str) -> str:
     """Return the policy of the sweep."""
-    return policy(f"{host}/{GATEWAY}", more=f'registries: {{"{host}": {{driver: nexus}}}}\n')
+    return vendor_policy(host, "nexus")
 
 
 def test_the_builds_go_and_come_back(place: Place, nexus: tuple[FakeRegistry, NexusApi]) -> None:
     """107 components go, also the 35 on a release's digest, which keeps its manifest; restore puts all back."""
     registry, _ = nexus
-    tags = registry.tags(GATEWAY)
-    builds = {tag for tag in tags if SHA.fullmatch(tag)}
-    place.write(nexus_policy(registry.host))
-    assert removed(place.make_plan("--json")) == builds
-    assert len(shared_with_release(tags)) == 35
-    place.apply()
-    left = {tag: digest for tag, digest in tags.items() if tag not in builds}
-    assert registry.tags(GATEWAY) == left
-    assert set(registry.manifests(GATEWAY)) >= set(left.values())
-    place.run("verify")
-    place.run("restore", place.last_run()["id"], "--yes")
-    assert registry.tags(GATEWAY) == tags
+    sweep = Sweep(place, registry, nexus_policy(registry.host))
+    sweep.plan()
+    sweep.apply()
+    assert set(registry.manifests(GATEWAY)) >= set(sweep.left.values())
+    sweep.restore()
 
 
 def test_what_the_search_does_not_know_yet_fails_alone(place: Place, nexus: tuple[FakeRegistry, NexusApi]) -> None:
@@ -60,6 +53,4 @@ def test_what_the_search_does_not_know_yet_fails_alone(place: Place, nexus: tupl
 def test_doctor_says_how_space_comes_back(place: Place, nexus: tuple[FakeRegistry, NexusApi]) -> None:
     """In Nexus's words: two tasks, one after the other."""
     registry, _ = nexus
-    place.write(nexus_policy(registry.host))
-    told = " ".join(place.run("doctor", "-c", str(place.policy)).out.split())
-    assert "Compact blob store" in told
+    assert "Compact blob store" in doctor(place, nexus_policy(registry.host))

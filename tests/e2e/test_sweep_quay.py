@@ -13,9 +13,9 @@ from tagsweep.drivers.quay import OAUTH_USER
 from tagsweep.testing import images
 from tagsweep.testing.access import BearerAccess
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.tensorzero import TagList
 from tagsweep.testing.vendors.quay import QUAY, QuayApi, QuayToken
-from tests.e2e.kit import GATEWAY, SHA, Place, codes, decisions, fill, gateway, policy, removed, shared_with_release
+from tests.e2e.kit import GATEWAY, SHA, Place, codes, decisions, fill, gateway, removed
+from tests.e2e.sweeps import Sweep, doctor, log_in, newest, vendor_policy
 
 TOKEN = "oauth-token-of-a-user"
 
@@ -28,21 +28,20 @@ def quay(
     api = QuayApi(tokens=[QuayToken(secret=TOKEN)], **more)
     access = BearerAccess(username="tensorzero+robot" if robot else OAUTH_USER, password="robot" if robot else TOKEN)
     with FakeRegistry(QUAY, access=access, apis=[api]) as registry:
-        tags = TagList(repository=GATEWAY, records=gateway().records[-most:] if most else ())
+        tags = newest(most)
         fill(registry, tags)
         for record in tags.records:
             api.record(GATEWAY, record.tag, started=record.pushed_at)
         monkeypatch.setenv("SWEEP_QUAY_TOKEN", TOKEN)
         if robot:
-            monkeypatch.setenv("TAGSWEEP_USERNAME", "tensorzero+robot")
-            monkeypatch.setenv("TAGSWEEP_PASSWORD", "robot")
+            log_in(monkeypatch, "tensorzero+robot", "robot")
         yield registry, api
 
 
 def quay_policy(host: str, target: str = GATEWAY, *, robot: bool = False) -> str:
     """Return the policy of the sweep, with the driver named because the fake is not at quay.io."""
-    options = "" if robot else ", options: {token_env: SWEEP_QUAY_TOKEN}"
-    return policy(f"{host}/{target}", more=f'registries:\n  "{host}": {{driver: quay{options}}}\n')
+    options = "" if robot else "{token_env: SWEEP_QUAY_TOKEN}"
+    return vendor_policy(host, "quay", target=target, options=options)
 
 
 def test_the_builds_go_alone_and_the_time_machine_brings_them_back(
@@ -50,18 +49,11 @@ def test_the_builds_go_alone_and_the_time_machine_brings_them_back(
 ) -> None:
     """107 tags go, also the 35 on a release's digest; restore asks Quay's own undo and says so."""
     with quay(monkeypatch) as (registry, _):
-        tags = registry.tags(GATEWAY)
-        builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        assert len(shared_with_release(tags)) == 35
-        place.write(quay_policy(registry.host, "tensorzero/*"))
-        assert removed(place.make_plan("--json")) == builds
-        assert len(builds) == 107
-        place.apply()
-        assert registry.tags(GATEWAY) == {tag: digest for tag, digest in tags.items() if tag not in builds}
-        place.run("verify")
-        restored = place.run("restore", place.last_run()["id"], "--yes", "--json")
-        assert registry.tags(GATEWAY) == tags
-        assert {each["why"] for each in restored.document["outcomes"]} == {"by the registry's own undo"}
+        sweep = Sweep(place, registry, quay_policy(registry.host, "tensorzero/*"))
+        sweep.plan()
+        sweep.apply()
+        outcomes = sweep.restore().document["outcomes"]
+        assert {each["why"] for each in outcomes} == {"by the registry's own undo"}
         assert registry.count("POST", "/restore") == 107
 
 
@@ -70,28 +62,20 @@ def test_without_a_token_the_registry_api_does_it_with_fewer_abilities(
 ) -> None:
     """A robot account removes and puts back by the registry API alone; what is lacking is told before the plan."""
     with quay(monkeypatch, robot=True) as (registry, _):
-        tags = registry.tags(GATEWAY)
-        builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        place.write(quay_policy(registry.host, robot=True))
-        planned = place.make_plan()
-        assert "no OAuth token" in " ".join(planned.text.split())
-        place.apply()
-        assert registry.tags(GATEWAY) == {tag: digest for tag, digest in tags.items() if tag not in builds}
-        place.run("restore", place.last_run()["id"], "--yes")
-        assert registry.tags(GATEWAY) == tags
+        sweep = Sweep(place, registry, quay_policy(registry.host, robot=True))
+        assert "no OAuth token" in " ".join(sweep.plan().text.split())
+        sweep.apply()
+        sweep.restore()
         assert registry.count("GET", "/api/v1") == registry.count("POST", "/api/v1") == 0
 
 
 def test_a_namespace_that_keeps_nothing_has_no_undo(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a window of 0 s Quay is not asked to restore; the saved bytes are pushed while the layers are there."""
     with quay(monkeypatch, most=70, window=timedelta(0)) as (registry, _):
-        tags = registry.tags(GATEWAY)
-        place.write(quay_policy(registry.host))
-        place.make_plan()
-        place.apply()
-        assert registry.tags(GATEWAY) != tags
-        place.run("restore", place.last_run()["id"], "--yes")
-        assert registry.tags(GATEWAY) == tags
+        sweep = Sweep(place, registry, quay_policy(registry.host))
+        sweep.plan(sweep.builds)
+        sweep.apply()
+        sweep.restore()
         assert registry.count("POST", "/restore") == 0
 
 
@@ -129,7 +113,6 @@ def test_immutable_and_expiring_tags_are_told(place: Place, monkeypatch: pytest.
 def test_doctor_tells_the_window_of_the_time_machine(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """How long what is removed can be restored there is Quay's own setting, and told."""
     with quay(monkeypatch, most=5, window=timedelta(days=3)) as (registry, _):
-        place.write(quay_policy(registry.host))
-        told = " ".join(place.run("doctor", "-c", str(place.policy)).out.split())
+        told = doctor(place, quay_policy(registry.host))
         assert "time machine keeps removed tags for 3 days" in told
         assert "Quay collects by itself" in told

@@ -9,7 +9,8 @@ import pytest
 
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.scaleway import PREFIX, SCALEWAY, ScalewayApi
-from tests.e2e.kit import GATEWAY, SHA, Place, codes, decisions, fill, gateway, policy, removed, shared_with_release
+from tests.e2e.kit import Place, codes, decisions, fill, gateway, removed
+from tests.e2e.sweeps import Sweep, vendor_policy
 
 
 @pytest.fixture
@@ -25,31 +26,24 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeRegistry, Scale
 def cloud_policy(host: str) -> str:
     """Return the policy of the sweep, with the API where the fake has it."""
     options = f'{{api: "http://{host}{PREFIX}", region: fr-par}}'
-    return policy(f"{host}/tensorzero/*", more=f'registries: {{"{host}": {{driver: scaleway, options: {options}}}}}\n')
+    return vendor_policy(host, "scaleway", target="tensorzero/*", options=options)
 
 
 def test_what_shares_its_digest_stays(place: Place, cloud: tuple[FakeRegistry, ScalewayApi]) -> None:
     """The 35 builds on a release's digest stay, with Scaleway's refusal as the reason; the rest goes and comes back."""
     registry, _ = cloud
-    tags = registry.tags(GATEWAY)
-    sharing = Counter(tags.values())
-    builds = {tag for tag in tags if SHA.fullmatch(tag)}
-    alone = {tag for tag in builds if sharing[tags[tag]] == 1}
-    place.write(cloud_policy(registry.host))
-    planned = place.make_plan("--json")
-    assert removed(planned) == alone
-    assert len(shared_with_release(tags) - alone) == 35
-    assert all(codes(decisions(planned)[tag]) == {"cannot-delete"} for tag in builds - alone)
+    sweep = Sweep(place, registry, cloud_policy(registry.host))
+    sharing = Counter(sweep.tags.values())
+    alone = {tag for tag in sweep.builds if sharing[sweep.tags[tag]] == 1}
+    assert len(sweep.shared - alone) == 35
+    planned = sweep.plan(alone)
+    assert all(codes(decisions(planned)[tag]) == {"cannot-delete"} for tag in sweep.builds - alone)
     assert "does not remove a tag whose digest another tag has" in planned.out
-    registry.clear_log()
-    place.apply()
-    assert registry.tags(GATEWAY) == {tag: digest for tag, digest in tags.items() if tag not in alone}
+    sweep.apply()
     deletions = [one for one in registry.requests if one.method == "DELETE"]
     assert sum(one.status == 200 for one in deletions) == len(alone)
     assert not any(one.status == 400 or "force" in one.target for one in deletions)
-    place.run("verify")
-    place.run("restore", place.last_run()["id"], "--yes")
-    assert registry.tags(GATEWAY) == tags
+    sweep.restore()
 
 
 def test_what_scaleway_has_locked_stays(place: Place, cloud: tuple[FakeRegistry, ScalewayApi]) -> None:

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -82,6 +83,11 @@ class LayoutFiles:
         _check(place, digest, data)
         return data
 
+    def bytes_in(self, place: Path) -> bytes:
+        """Return the bytes of a blob's file that :meth:`json_files` found."""
+        with _told(place):
+            return place.read_bytes()
+
     def json_files(self, *, max_bytes: int) -> Iterator[Path]:
         """Yield the blobs that may be JSON objects: small enough, and beginning with a brace."""
         with _told(self.directory):
@@ -150,7 +156,8 @@ def _replace(place: Path, data: bytes) -> None:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            Path(name).chmod(0o644)
+            # Who may read the layout stays the owner's decision: a private index.json does not become readable.
+            Path(name).chmod(stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o644)
             Path(name).replace(place)
         except BaseException:
             Path(name).unlink(missing_ok=True)

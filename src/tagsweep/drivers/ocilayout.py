@@ -135,7 +135,7 @@ class OciLayoutDriver:
     def list_referrers(self, repository: str, subject: Digest) -> tuple[Descriptor, ...] | None:
         """Return the manifests of the layout, tagged or not, whose subject this is."""
         layout = self._layout(repository)
-        found = (self._parsed(path) for path in layout.json_files(max_bytes=_MOST_BYTES))
+        found = (self._parsed(layout, path) for path in layout.json_files(max_bytes=_MOST_BYTES))
         return tuple(
             Descriptor(
                 digest=manifest.digest,
@@ -250,11 +250,11 @@ class OciLayoutDriver:
             return ""
         return parsed.media_type or (OCI_INDEX if parsed.kind is Kind.INDEX else OCI_MANIFEST)
 
-    def _parsed(self, path: Path) -> Manifest | None:
+    def _parsed(self, layout: LayoutFiles, path: Path) -> Manifest | None:
         """Return what a blob file means as a manifest, remembered because a digest's bytes never change."""
         if path not in self._known:
             digest = Digest(f"{path.parent.name}:{path.name}")
-            parsed = parse_manifest(path.read_bytes(), media_type="", digest=digest)
+            parsed = parse_manifest(layout.bytes_in(path), media_type="", digest=digest)
             self._known[path] = parsed if isinstance(parsed, Manifest) else None
         return self._known[path]
 
@@ -268,7 +268,7 @@ class OciLayoutDriver:
                 continue
             reached.add(digest)
             if _is_small(layout.path(digest)):
-                parsed = self._parsed(layout.path(digest))
+                parsed = self._parsed(layout, layout.path(digest))
                 pending.extend(child.digest for child in (parsed.children if parsed is not None else ()))
         return reached
 

@@ -159,6 +159,14 @@ def test_foreign_fields_of_the_index_survive(tmp_path: Path) -> None:
     assert after == {**document, "manifests": document["manifests"][:1]}
 
 
+def test_a_private_layout_stays_private(tmp_path: Path) -> None:
+    """Replacing index.json changes what is in it, and not who may read it."""
+    write_layout(tmp_path / "app", IMAGE, "v1")
+    (tmp_path / "app" / "index.json").chmod(0o600)
+    assert _driver(tmp_path).delete_tag("app", "v1") is True
+    assert (tmp_path / "app" / "index.json").stat().st_mode & 0o777 == 0o600
+
+
 def test_an_untagged_referrer_keeps_an_entry_when_it_is_put_back(tmp_path: Path) -> None:
     """A manifest with a subject that is put by digest gets an entry without a name, once."""
     proof = images.referrer(IMAGE.manifest)
