@@ -7,7 +7,7 @@ version had: the manifest, unless it was pushed by digest as well, and the layer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
@@ -86,10 +86,6 @@ class GiteaDriver(OverOci):
         return replace(self.declared(), delete_tag=tag, delete_manifest=manifest, referrers=found.referrers)
 
     # --- listing --------------------------------------------------------------------------------------------------
-    def list_repositories(self) -> Iterator[str]:
-        """Yield the images that these credentials may see."""
-        return self._oci.list_repositories()
-
     def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
         """Return every tag of the registry API, with the time of its push where the package API tells it."""
         names = self.names(repository)

@@ -126,10 +126,6 @@ class GitLabDriver(OverOci):
         return Capability(support=Support.UNKNOWN, why=str(failure(response, place=self._place, doing=doing)))
 
     # --- listing --------------------------------------------------------------------------------------------------
-    def list_repositories(self) -> Iterable[str]:
-        """Yield what the registry API lists, which GitLab lets administrators alone."""
-        return self._oci.list_repositories()
-
     def list_namespace(self, namespace: str) -> Iterable[str]:
         """Yield the repositories of all projects below a group."""
         if self._access.api:

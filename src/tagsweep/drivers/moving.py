@@ -77,6 +77,10 @@ class MovingDriver(PassedThrough):
         self._turns = Turns()
         self._interrupted: dict[tuple[str, str], _Move] = {}
 
+    @property
+    def _through(self) -> RegistryDriver:
+        return self._inner
+
     # --- abilities ------------------------------------------------------------------------------------------------
     def capabilities(self, repository: str) -> Capabilities:
         """Return what was probed; before that single tags are not known to be removable."""

@@ -87,10 +87,6 @@ class NexusDriver(OverOci):
         return replace(self.declared(), delete_tag=deletion, referrers=self._oci.probe_referrers(repository))
 
     # --- listing --------------------------------------------------------------------------------------------------
-    def list_repositories(self) -> Iterator[str]:
-        """Yield the images that these credentials may see."""
-        return self._oci.list_repositories()
-
     def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
         """Return every tag of the registry API, with the times that the search tells of it."""
         names = self.names(repository)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from tagsweep.drivers.oci import OciDriver
+from tagsweep.drivers.passed_through import PassedThrough
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import Conflict, InvalidReference, ProtocolViolation, RegistryError, Unsupported
-from tagsweep.model.manifest import Descriptor, RawManifest
 from tagsweep.model.reference import Digest, parse_tag
 
 NOT_PROBED: Final = Capability(support=Support.UNKNOWN, why="not probed yet")
@@ -29,11 +29,11 @@ class Beside(Protocol):
         ...
 
 
-class OverOci:
+class OverOci(PassedThrough):
     """The part of :class:`tagsweep.ports.RegistryDriver` that is the same everywhere.
 
-    A vendor gives ``declared``, ``find_out``, ``list_tags`` and ``list_repositories``, and ``_remove`` where a tag is
-    removed in another way than by the registry API. Manifests and blobs are the registry API's, which ``_oci`` asks.
+    A vendor gives ``declared``, ``find_out`` and ``list_tags``, and ``_remove`` where a tag is removed in another way
+    than by the registry API. Everything else is the registry API's, which ``_oci`` asks.
     """
 
     _oci: OciDriver
@@ -44,6 +44,10 @@ class OverOci:
         self._beside = beside
         self._probed: dict[str, Capabilities] = {}
         self._probing = threading.Lock()
+
+    @property
+    def _through(self) -> OciDriver:
+        return self._oci
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -75,40 +79,12 @@ class OverOci:
                 self._probed[repository] = self.find_out(repository)
             return self._probed[repository]
 
-    # --- listing and reading --------------------------------------------------------------------------------------
+    # --- listing --------------------------------------------------------------------------------------------------
     def names(self, repository: str) -> tuple[str, ...]:
         """Return the names of all tags by the registry API, which is complete or raises."""
         return tuple(tag.name for tag in self._oci.list_tags(repository))
 
-    def resolve_tag(self, repository: str, tag: str) -> Digest | None:
-        """Return the digest that ``tag`` is on now, or None if it is certainly absent; a HEAD."""
-        return self._oci.resolve_tag(repository, tag)
-
-    def has_manifest(self, repository: str, digest: Digest) -> bool:
-        """Tell whether the manifest answers by digest; a HEAD."""
-        return self._oci.has_manifest(repository, digest)
-
-    def fetch_manifest(self, repository: str, reference: str) -> RawManifest | None:
-        """Return the bytes under a tag or digest, checked against their digest, or None if certainly absent."""
-        return self._oci.fetch_manifest(repository, reference)
-
-    def list_referrers(self, repository: str, subject: Digest) -> tuple[Descriptor, ...] | None:
-        """Return what refers to ``subject``, or None where the registry has no referrers API."""
-        return self._oci.list_referrers(repository, subject)
-
-    def has_blob(self, repository: str, digest: Digest) -> bool:
-        """Tell whether the blob answers in this repository."""
-        return self._oci.has_blob(repository, digest)
-
-    def fetch_blob(self, repository: str, digest: Digest, *, max_bytes: int) -> bytes | None:
-        """Return a small blob, checked against its digest, or None if certainly absent."""
-        return self._oci.fetch_blob(repository, digest, max_bytes=max_bytes)
-
     # --- changes --------------------------------------------------------------------------------------------------
-    def put_manifest(self, repository: str, reference: str, manifest: RawManifest) -> Digest:
-        """Store exactly these bytes under a tag or their digest."""
-        return self._oci.put_manifest(repository, reference, manifest)
-
     def delete_tag(self, repository: str, tag: str) -> bool:
         """Remove the tag and nothing else; False if it was absent. Unsupported, and nothing sent, before a probe."""
         doing = f"remove the tag {parse_tag(tag)} of {repository}"

@@ -146,10 +146,6 @@ class QuayDriver(OverOci):
         )
 
     # --- listing --------------------------------------------------------------------------------------------------
-    def list_repositories(self) -> Iterable[str]:
-        """Yield the repositories that the registry API lists for these credentials."""
-        return self._oci.list_repositories()
-
     def list_namespace(self, namespace: str) -> Iterable[str]:
         """Yield the repositories of one namespace."""
         if self._with_api:

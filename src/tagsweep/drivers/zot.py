@@ -8,7 +8,7 @@ without ``n``, because a page after a tag that has vanished is 404.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -79,10 +79,6 @@ class ZotDriver(OverOci):
         )
 
     # --- listing --------------------------------------------------------------------------------------------------
-    def list_repositories(self) -> Iterator[str]:
-        """Yield the repositories that these credentials may see."""
-        return self._oci.list_repositories()
-
     def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
         """Return every tag of the registry API, with the times that the search extension tells of it."""
         names = self.names(repository)
