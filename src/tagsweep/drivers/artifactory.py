@@ -29,8 +29,8 @@ from tagsweep.model.policy import RegistrySettings
 from tagsweep.model.reference import Digest
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
-_OK, _FORBIDDEN, _NOT_FOUND = 200, 403, 404
-_REMOVED: Final = frozenset({200, 202, 204})
+_OK: Final = 200
+_RESTORED: Final = frozenset({200, 202, 204})
 _NOT_IN_TRASH: Final = frozenset({400, 403, 404})
 _BY_DIGEST: Final = Capability(
     why="what Artifactory deletes by digest is not described, so that only tags are removed; it cleans up platforms "
@@ -164,13 +164,7 @@ class ArtifactoryDriver(OverOci):
                 f"{self._place}: {repository}:{tag} has no folder in {place.key}, though the registry has it",
                 remedy="name the local repository in the target, not a virtual or remote one",
             )
-        response = self._delete(place, tag)
-        if response.status in _REMOVED:
-            return True
-        error = failure(response, place=self._place, doing=doing)
-        if response.status == _NOT_FOUND:
-            return not self._is_gone(repository, tag, error)
-        raise error
+        return self._ended(repository, tag, self._delete(place, tag), doing)
 
     def _delete(self, place: Place, tag: str) -> Response:
         return self._rest.send("DELETE", f"/{place.folder(tag)}", about=place.key)
@@ -191,7 +185,7 @@ class ArtifactoryDriver(OverOci):
                 return False
             if response.status in _NOT_IN_TRASH:
                 return False
-            if response.status not in _REMOVED:
+            if response.status not in _RESTORED:
                 raise failure(response, place=self._place, doing=f"restore {repository}:{tag} from the trash can")
         return all(self._oci.resolve_tag(repository, tag) == digest for tag in tags)
 

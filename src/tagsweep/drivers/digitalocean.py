@@ -19,7 +19,6 @@ from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.vendor_access import authorized, bearer, by_absent_tag, store_with_variables
 from tagsweep.drivers.vendor_lists import as_tag, digest_in, in_order, moment, objects, text_in, whole, within
 from tagsweep.http.auth import Credentials
-from tagsweep.http.failures import failure
 from tagsweep.model.capability import Capabilities, Capability
 from tagsweep.model.errors import InvalidReference, NotFound, ProtocolViolation, Unsupported
 from tagsweep.model.inventory import TimeOrigin
@@ -28,7 +27,7 @@ from tagsweep.ports import Clock, ListedTag, Progress, Response
 
 API: Final = "https://api.digitalocean.com"
 VARIABLES: Final = ("DIGITALOCEAN_ACCESS_TOKEN", "DIGITALOCEAN_TOKEN")
-_NO_CONTENT, _NOT_FOUND = 204, 404
+_NOT_FOUND: Final = 404
 _PAGE: Final = 200
 _BY_DIGEST: Final = Capability(
     why="what DigitalOcean deletes by digest besides the digest is not described, so that only tags are removed"
@@ -122,13 +121,7 @@ class DigitalOceanDriver(OverOci):
 
     # --- changes --------------------------------------------------------------------------------------------------
     def _remove(self, repository: str, tag: str, doing: str) -> bool:
-        response = self._delete(repository, tag)
-        if response.status == _NO_CONTENT:
-            return True
-        error = failure(response, place=self._place, doing=doing)
-        if response.status == _NOT_FOUND:
-            return not self._is_gone(repository, tag, error)
-        raise error
+        return self._ended(repository, tag, self._delete(repository, tag), doing)
 
     def _delete(self, repository: str, tag: str) -> Response:
         return self._rest.send("DELETE", f"{_path(repository)}/tags/{quote(tag, safe='')}", about=repository)

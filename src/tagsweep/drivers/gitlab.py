@@ -29,7 +29,6 @@ from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
 _FORBIDDEN, _NOT_FOUND = 403, 404
-_DONE: Final = frozenset({200, 202, 204})
 _DETAILED: Final = frozenset({TimeOrigin.CREATED})
 _RIGHTS: Final = (
     "use an access token with the scope api and the role Developer or above, or a job token of the project itself"
@@ -151,14 +150,9 @@ class GitLabDriver(OverOci):
         if not self._access.api:
             return self._oci.delete_tag(repository, tag)
         response = self._api.remove(repository, tag)
-        if response.status in _DONE:
-            return True
-        error = failure(response, place=self._place, doing=doing)
-        if response.status == _NOT_FOUND:
-            return not self._is_gone(repository, tag, error)
         if response.status == _FORBIDDEN:
-            raise self._forbidden(repository, tag, error)
-        raise error
+            raise self._forbidden(repository, tag, failure(response, place=self._place, doing=doing))
+        return self._ended(repository, tag, response, doing)
 
     def _forbidden(self, repository: str, tag: str, error: RegistryError) -> RegistryError:
         """Return what a 403 means: it stands for a protected tag as well as for a missing right."""

@@ -27,7 +27,7 @@ from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import Clock, ListedTag, Progress
 
-_OK, _NOT_FOUND, _FORBIDDEN = 200, 404, 403
+_NOT_FOUND, _FORBIDDEN = 404, 403
 _RIGHTS: Final = (
     "use an account or robot account that may list, read and delete artifacts and tags, and pull, in this project"
 )
@@ -119,12 +119,8 @@ class HarborDriver(Remembering):
         """
         expected = self._expected(repository, tag)
         response = self._api.remove(repository, expected or tag, tag)
-        if response.status == _OK:
-            return True
-        error = failure(response, place=self._place, doing=doing)
-        if response.status != _NOT_FOUND:
-            raise error
-        now = self._oci.resolve_tag(repository, tag) if expected is not None else None
-        if now is not None and now != expected:
-            raise self._moved(tag, now)
-        return not self._is_gone(repository, tag, error)
+        if response.status == _NOT_FOUND and expected is not None:
+            now = self._oci.resolve_tag(repository, tag)
+            if now is not None and now != expected:
+                raise self._moved(tag, now)
+        return self._ended(repository, tag, response, doing)

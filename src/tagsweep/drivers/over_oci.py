@@ -9,10 +9,14 @@ from typing import Final, Protocol
 
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.passed_through import PassedThrough
+from tagsweep.http.failures import failure
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import Conflict, InvalidReference, ProtocolViolation, RegistryError, Unsupported
 from tagsweep.model.reference import Digest, parse_tag
+from tagsweep.ports import Response
 
+_DONE: Final = frozenset({200, 202, 204})
+_NOT_FOUND: Final = 404
 NOT_PROBED: Final = Capability(support=Support.UNKNOWN, why="not probed yet")
 
 
@@ -104,6 +108,18 @@ class OverOci(PassedThrough):
     def _require(self, repository: str, ability: Callable[[Capabilities], Capability], doing: str) -> None:
         """Raise Unsupported, before anything is sent, where an ability is not certain."""
         need(ability(self.capabilities(repository)), place=self._place, doing=doing)
+
+    def _ended(self, repository: str, tag: str, response: Response, doing: str) -> bool:
+        """Return what the vendor's answer to a removal means: True where it is done, False where the tag was gone.
+
+        Raises what any other answer stands for.
+        """
+        if response.status in _DONE:
+            return True
+        error = failure(response, place=self._place, doing=doing)
+        if response.status == _NOT_FOUND:
+            return not self._is_gone(repository, tag, error)
+        raise error
 
     def _is_gone(self, repository: str, tag: str, error: RegistryError) -> bool:
         """Tell that a tag of which the vendor's API says 404 is gone for the registry too.

@@ -22,7 +22,7 @@ from tagsweep.drivers.vendor_lists import in_order
 from tagsweep.http.auth import Credentials, Lookup
 from tagsweep.http.failures import failure
 from tagsweep.model.capability import Capabilities, Capability, Support
-from tagsweep.model.errors import ConfigurationError, Conflict
+from tagsweep.model.errors import ConfigurationError, Conflict, RegistryError
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.model.reference import Digest, canonical_registry
@@ -172,15 +172,12 @@ class QuayDriver(OverOci):
         """Remove the tag and nothing else; False if it was absent. The time machine keeps it."""
         if not self._with_api:
             return self._oci.delete_tag(repository, tag)
-        response = self._api.remove(repository, tag)
-        if response.status in _DONE:
-            return True
-        error = failure(response, place=self._place, doing=doing)
-        if response.status == _NOT_FOUND:
-            return not self._is_gone(repository, tag, error)
-        if "immutable" in str(error):
-            raise Conflict(str(error), remedy="make a new plan, in which it stays", status=error.status)
-        raise error
+        try:
+            return self._ended(repository, tag, self._api.remove(repository, tag), doing)
+        except RegistryError as error:
+            if "immutable" not in str(error):
+                raise
+            raise Conflict(str(error), remedy="make a new plan, in which it stays", status=error.status) from error
 
     def take_back(self, repository: str, digest: Digest, tags: Sequence[str]) -> bool:
         """Let the time machine put the tags back on ``digest``; a tag that is on something else by now is left there.

@@ -34,7 +34,6 @@ API: Final = "https://api.scaleway.com"
 VARIABLES: Final = ("SCW_SECRET_KEY",)
 _NO_TAG: Final = "00000000-0000-0000-0000-000000000000"
 _NOT_FOUND, _BAD_REQUEST = 404, 400
-_REMOVED: Final = frozenset({200, 202, 204})
 _PAGE: Final = 100
 _HOST: Final = re.compile(r"rg\.([a-z]{2}-[a-z]{3})\.scw\.cloud")
 _REGION: Final = re.compile(r"[a-z]{2}-[a-z]{3}")
@@ -190,14 +189,10 @@ class ScalewayDriver(Remembering):
         if expected is not None and now is not None and now != expected:
             raise self._moved(tag, now)
         response = self._delete(self._id(entry, f"tag {tag} with an id"), repository)
-        if response.status in _REMOVED:
-            return True
-        error = failure(response, place=self._place, doing=doing)
-        if response.status == _NOT_FOUND:
-            return not self._is_gone(repository, tag, error)
         if response.status == _BAD_REQUEST:
+            error = failure(response, place=self._place, doing=doing)
             raise Conflict(str(error), remedy="it may share its digest with another tag", status=_BAD_REQUEST)
-        raise error
+        return self._ended(repository, tag, response, doing)
 
     def _delete(self, identity: str, about: str) -> Response:
         return self._rest.send("DELETE", f"{self._root}/tags/{identity}", about=about)
