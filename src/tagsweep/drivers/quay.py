@@ -20,9 +20,9 @@ from tagsweep.drivers.quay_api import QuayApi
 from tagsweep.drivers.vendor_access import once
 from tagsweep.drivers.vendor_lists import in_order
 from tagsweep.http.auth import Credentials, Lookup
-from tagsweep.http.failures import failure
+from tagsweep.http.failures import failure, read_error
 from tagsweep.model.capability import Capabilities, Capability, Support
-from tagsweep.model.errors import ConfigurationError, Conflict, RegistryError
+from tagsweep.model.errors import ConfigurationError, Conflict
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.model.reference import Digest, canonical_registry
@@ -172,12 +172,11 @@ class QuayDriver(OverOci):
         """Remove the tag and nothing else; False if it was absent. The time machine keeps it."""
         if not self._with_api:
             return self._oci.delete_tag(repository, tag)
-        try:
-            return self._ended(repository, tag, self._api.remove(repository, tag), doing)
-        except RegistryError as error:
-            if "immutable" not in str(error):
-                raise
-            raise Conflict(str(error), remedy="make a new plan, in which it stays", status=error.status) from error
+        response = self._api.remove(repository, tag)
+        if "immutable" in read_error(response.body).message:
+            error = failure(response, place=self._place, doing=doing)
+            raise Conflict(str(error), remedy="make a new plan, in which it stays", status=error.status)
+        return self._ended(repository, tag, response, doing)
 
     def take_back(self, repository: str, digest: Digest, tags: Sequence[str]) -> bool:
         """Let the time machine put the tags back on ``digest``; a tag that is on something else by now is left there.

@@ -218,6 +218,15 @@ def test_an_immutable_tag_is_a_conflict(scene: Scene) -> None:
         scene.driver.delete_tag(REPOSITORY, "v1")
 
 
+def test_a_tag_that_is_called_immutable_is_no_conflict_for_that(scene: Scene) -> None:
+    """What Quay says of its refusal counts, and not the name of the tag in it."""
+    scene.registry.push(REPOSITORY, images.image("three"), "immutable-1")
+    scene.driver.probe(REPOSITORY)
+    scene.registry.fail_next(1, status=403, code="", method="DELETE")
+    with pytest.raises(PermissionDenied):
+        scene.driver.delete_tag(REPOSITORY, "immutable-1")
+
+
 def test_a_deletion_whose_answer_was_lost_is_not_sent_again(scene: Scene) -> None:
     """Whoever asked looks first what is there; nothing is deleted twice blindly."""
     lose_the_answer_to_a_removal(scene.registry, scene.driver, REPOSITORY, "sha-2")
