@@ -9,6 +9,7 @@
 #
 #   etcd              Debian's package, likewise
 #   kube-apiserver    Kubernetes' API server, built by Go: about five minutes on two cores, 100 MB
+#   helm              3, built by Go: a minute, 84 MB; it renders the charts that the tests plant
 #   zot               1.4, built by Go from its module: four minutes on two busy cores, 36 MB
 #   podman            with runc and busybox, installed by apt: only as root on Debian or Ubuntu, it needs files in /etc
 #
@@ -20,6 +21,7 @@ root=$PWD/.test-servers
 bin=$root/bin
 crane=github.com/google/go-containerregistry/cmd/crane@v0.22.1
 distribution=github.com/distribution/distribution/v3/cmd/registry@v3.1.2
+helm=helm.sh/helm/v3/cmd/helm@v3.19.0
 zot=github.com/project-zot/zot@v1.4.3 # the newest that can be had as a module: newer ones have another path
 kubernetes=34.2 # the minor and patch version: its modules are v1.34.2 and v0.34.2
 failures=0
@@ -154,6 +156,7 @@ go_server registry "$distribution"
 if [ "${1:-}" = all ]; then
     debian_server etcd-server etcd
     kube_apiserver
+    go_server helm "$helm"
     zot_server
     podman_on_the_system
 fi

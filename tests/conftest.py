@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.real import kube, podman
+from tests.real import helm, kube, podman
 from tests.real.servers import Server, ServerKind, find, serve
 
 pytest.register_assert_rewrite("tagsweep.testing.driver_suite", "tagsweep.testing.source_suite")
@@ -72,7 +72,7 @@ def pytest_configure() -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which real servers were not there, so that a green run does not promise more than it held."""
     absent = [kind for kind in ServerKind if find(kind) is None]
-    if absent or kube.missing() or podman.missing():
+    if absent or kube.missing() or podman.missing() or helm.missing():
         terminalreporter.section("real servers that were not tested")
         for kind in absent:
             terminalreporter.write_line(f"{kind.value}: not installed here; {kind.remedy}")
@@ -80,3 +80,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{name}: not installed here; {kube.REMEDY}")
         if podman.missing():
             terminalreporter.write_line(f"podman: {podman.missing()}")
+        if helm.missing():
+            terminalreporter.write_line(helm.missing())

@@ -58,8 +58,9 @@ class Coverage:
 class UsageReport:
     """What one source answered at ``taken_at`` (UTC). ``examined`` counts what it looked through, in ``unit``.
 
-    ``invalid`` are texts where an image was to be named that no registry could have, each with its place: they protect
-    nothing, and are shown so that nothing is left out in silence.
+    ``invalid`` are texts where an image was to be named that no registry could have, and charts that were only read
+    because they cannot be rendered, each with its place: they protect nothing, and are shown so that nothing is left
+    out in silence.
     """
 
     source: str

@@ -53,7 +53,7 @@ def explained(label: str) -> str:
         "broken": "references that name a tag or digest which does not exist",
         "protecting": "open references that the policy reads as in use, whatever fits",
         "ignored": "open references that the policy does not count",
-        "invalid": "texts in the place of an image that no registry could have",
+        "invalid": "texts that no registry could have as an image, and charts that helm could not fill in",
     }
     return words[label]
 

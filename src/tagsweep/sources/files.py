@@ -13,11 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from posixpath import basename, dirname
 from typing import Final, Self
 
 from tagsweep.model.policy import SourceSettings
 from tagsweep.model.usage import Coverage, UsageReport
 from tagsweep.ports import Progress, SourceContext
+from tagsweep.sources.charts.rendering import DESCRIPTION, ChartAt, Wish, is_installable, render
 from tagsweep.sources.content import HEAD, Content, Left, Text, Why, content_of, cost_of
 from tagsweep.sources.harvest import Harvest
 from tagsweep.sources.options import Options
@@ -40,6 +42,7 @@ class FilesSource:
     globs: PathGlobs = EVERYTHING
     hidden: bool = True
     limit: int = LARGEST_MIB * 1024 * 1024
+    helm: Wish = Wish.OFF
     syntaxes: tuple[Syntax, ...] | None = None
 
     @classmethod
@@ -53,6 +56,7 @@ class FilesSource:
             globs=PathGlobs.read(options),
             hidden=options.flag("hidden", default=True),
             limit=options.number("largest_mib", LARGEST_MIB, least=1, most=1024) * 1024 * 1024,
+            helm=Wish.read(options),
         )
         options.done()
         return source
@@ -76,6 +80,10 @@ class FilesSource:
             else:
                 harvest.leave(content, where=short, path=path)
             self.progress.advance()
+        if self.helm is not Wish.OFF:
+            named = (dirname(path) for path in paths if basename(path) == DESCRIPTION)
+            charts = [ChartAt(directory=each, tree=tree, where=short) for each in named if is_installable(each, tree)]
+            render(charts, harvest, self.helm, takes=self.globs.takes, name=self.name, progress=self.progress)
         for path, left in tree.troubles():
             harvest.leave(left, where=short, path=path, needed=True)
         for glob in self.globs.idle(tuple(paths)):
@@ -147,12 +155,25 @@ class DirectoryTree:
     def content(self, path: str) -> Content:
         """Return what is in a file, or why nothing is. A link in any part of the path is not followed."""
         try:
-            with open(self._open(path), "rb") as file:  # noqa: PTH123 - an open descriptor, not a path
-                size = os.fstat(file.fileno()).st_size
-                data = file.read(HEAD if size > self._limit else self._limit + 1)
+            data, size = self._bytes(path, self._limit, head=HEAD)
         except OSError as error:
             return Left(Why.UNREADABLE, detail=f"{error.strerror}; give the right to read it, or exclude it")
-        return content_of(data, size=max(size, len(data)), limit=self._limit)
+        return content_of(data, size=size, limit=self._limit)
+
+    def data(self, path: str, most: int) -> bytes | None:
+        """Return the bytes of a regular file, or None where it cannot be read or has more than ``most``."""
+        try:
+            data, size = self._bytes(path, most, head=0)
+        except OSError:
+            return None
+        return None if size > most else data
+
+    def _bytes(self, path: str, most: int, *, head: int) -> tuple[bytes, int]:
+        """Return what is in a file, only the ``head`` of one that has more than ``most`` bytes, and its size."""
+        with open(self._open(path), "rb") as file:  # noqa: PTH123 - an open descriptor, not a path
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(head if size > most else most + 1)
+        return data, max(size, len(data))
 
     def _open(self, path: str) -> int:
         """Return a descriptor of a regular file, or raise OSError."""

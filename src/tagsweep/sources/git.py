@@ -16,11 +16,13 @@ from tagsweep.model.errors import TagsweepError
 from tagsweep.model.policy import SourceSettings
 from tagsweep.model.usage import Coverage, UsageReport
 from tagsweep.ports import SourceContext
+from tagsweep.sources.charts.rendering import Wish, render
 from tagsweep.sources.files import LARGEST_MIB
 from tagsweep.sources.harvest import Harvest
 from tagsweep.sources.options import Options
 from tagsweep.sources.pathglobs import EVERYTHING, PathGlobs
 from tagsweep.sources.repository.address import Address
+from tagsweep.sources.repository.charts import charts_in
 from tagsweep.sources.repository.local import LocalRepository
 from tagsweep.sources.repository.mirror import Mirror, tidy, workplace
 from tagsweep.sources.repository.objects import Objects, Unreadable
@@ -48,6 +50,7 @@ class GitSource:
     follow: bool = True
     timeout: float = _TIMEOUT.total_seconds()
     limit: int = LARGEST_MIB * 1024 * 1024
+    helm: Wish = Wish.OFF
     syntaxes: tuple[Syntax, ...] | None = None
 
     @classmethod
@@ -68,6 +71,7 @@ class GitSource:
             follow=options.choice("submodules", ("follow", "ignore"), "follow") == "follow",
             timeout=options.duration("timeout", _TIMEOUT).total_seconds(),
             limit=options.number("largest_mib", LARGEST_MIB, least=1, most=1024) * 1024 * 1024,
+            helm=Wish.read(options),
         )
         options.done()
         return source
@@ -151,13 +155,17 @@ class GitSource:
         for glob in self.globs.idle(tuple(path for path, _ in revisions.files)):
             harvest.gap(f"no file is matched by include {glob!r}; correct it or take it out")
         self.context.progress.begin(f"reading the files of {self.name}", len(revisions.files))
+        contents = Contents(limit=self.limit)
         Scanner(
             revisions=revisions,
-            contents=Contents(limit=self.limit),
+            contents=contents,
             harvest=harvest,
             where=self._short(),
             syntaxes=self.syntaxes,
         ).run(self.context.progress)
+        if self.helm is not Wish.OFF:
+            charts = charts_in(revisions, contents, self._short())
+            render(charts, harvest, self.helm, takes=self.globs.takes, name=self.name, progress=self.context.progress)
         if place is not None:
             tidy(place, {keep} | (set() if submodules is None else submodules.used))
         return harvest

@@ -31,6 +31,7 @@ class Harvest:
         self.broken = False
         """Whether something could not be read that should be there."""
         self._left: Counter[str] = Counter()
+        self._also = ""
         self._found = Collection(source)
         self._gaps: dict[str, set[str]] = {}
         self._first: dict[tuple[str, str], str] = {}
@@ -63,6 +64,10 @@ class Harvest:
         """Count what is left out on purpose."""
         self._left[kind] += count
 
+    def also(self, phrase: str) -> None:
+        """Say in the count what else was done with the files."""
+        self._also = phrase
+
     def gap(self, sentence: str) -> None:
         """Take note of something that is missing, with its remedy."""
         self._gaps.setdefault(sentence, set())
@@ -81,7 +86,8 @@ class Harvest:
         for gap in gaps:
             self._found.gap(gap)
         self._found.examined = self.files
-        text = " ".join(part for part in (unit, within, f"({left} not read)" if left else "") if part)
+        also = f"and {self._also}" if self._also else ""
+        text = " ".join(part for part in (unit, within, also, f"({left} not read)" if left else "") if part)
         return self._found.report(taken_at, unit=text)
 
 

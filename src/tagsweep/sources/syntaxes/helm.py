@@ -32,7 +32,7 @@ def claims(file: File) -> bool:
         return True
     if file.name.endswith(".snap"):
         return "/__snapshot__/" in f"/{file.path}"
-    return _chart_of_template(file) is not None or _is_values(file) or _is_test(file)
+    return _chart_of_template(file) is not None or is_values(file) or _is_test(file)
 
 
 def is_template(file: File) -> bool:
@@ -48,7 +48,8 @@ def _chart_of_template(file: File) -> Chart | None:
     return chart if chart.read("Chart.yaml") is not None else None
 
 
-def _is_values(file: File) -> bool:
+def is_values(file: File) -> bool:
+    """Tell whether it has the name of a values file and is in a chart."""
     named = VALUES_NAME.fullmatch(file.name) is not None or _VALUES_DIRECTORY.search(file.path) is not None
     return named and chart_of(file) is not None
 
@@ -189,7 +190,7 @@ def _description(file: File) -> Iterator[Finding]:
     if file.name == "chart.yaml":
         for path in file.tree.paths(charts):
             if path.endswith(".tgz"):
-                why = "it is a packaged chart, which is not read; unpack it beside the package to have it read"
+                why = "it is a packaged chart, which only helm reads; unpack it beside the package to have it read"
                 yield NoReference(text=f"charts/{basename(path)}", why=why)
 
 

@@ -119,9 +119,9 @@ def _unpacked(packed: bytes) -> bytes:
 
 
 def _findings(stored: _Stored, note: str, problems: list[str]) -> list[Finding]:
-    found = list(_manifest(stored.manifest, note, problems))
+    found = list(manifest_images(stored.manifest, note, problems))
     for hook in stored.hooks or ():
-        found.extend(_manifest(hook.manifest, f"{note}; hook", problems))
+        found.extend(manifest_images(hook.manifest, f"{note}; hook", problems))
     if stored.chart is None:
         return found
     metadata = stored.chart.metadata if stored.chart.metadata is not None else _Metadata()
@@ -140,7 +140,8 @@ def _findings(stored: _Stored, note: str, problems: list[str]) -> list[Finding]:
     return found
 
 
-def _manifest(text: str, note: str, problems: list[str]) -> tuple[Finding, ...]:
+def manifest_images(text: str, note: str, problems: list[str]) -> tuple[Finding, ...]:
+    """Return what rendered manifests name, none with a line. What in them is no YAML is added to ``problems``."""
     reading = Reading(named=True, note=note, embedded=objects_in)
     try:
         found = images_in(values_in(text), reading)

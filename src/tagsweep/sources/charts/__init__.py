@@ -1,0 +1,1 @@
+"""Charts in a tree of files, filled in by the helm program."""
