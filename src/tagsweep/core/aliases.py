@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tagsweep.model.reference import DOCKER_HUB, Repository, canonical_registry
+from tagsweep.model.reference import DOCKER_HUB, DOCKER_HUB_ALIASES, Repository, canonical_registry
 
 _LIBRARY = "library/"
 
@@ -41,3 +41,15 @@ def names_of(repository: Repository, aliases: Mapping[str, str]) -> Iterator[str
     for host in hosts:
         for path in paths:
             yield f"{host}/{path}"
+
+
+def writings_of(repository: Repository, aliases: Mapping[str, str]) -> Iterator[str]:
+    """Yield the names of :func:`names_of`, also behind the other hosts of Docker Hub and with the port of https."""
+    for name in names_of(repository, aliases):
+        yield name
+        host, slash, path = name.partition("/")
+        if not slash or "." not in host:
+            continue  # a short form, whose first part is no host
+        for other in (host, *(sorted(DOCKER_HUB_ALIASES) if host == DOCKER_HUB else ())):
+            yield f"{other}/{path}"
+            yield f"{other}:443/{path}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Final
 
-from tagsweep.core.aliases import canonical_repository, names_of
+from tagsweep.core.aliases import canonical_repository, writings_of
 from tagsweep.core.patterns import compile_regex, repository_matches
 from tagsweep.model.policy import UnresolvedReading, UnresolvedRule
 from tagsweep.model.reference import Repository
@@ -43,10 +43,10 @@ def could_be_in(entry: Unresolved, repository: Repository, aliases: Mapping[str,
     if entry.repository is not None:
         return canonical_repository(entry.repository, aliases) == repository
     try:
-        pattern = compile_regex(entry.repository_pattern)
+        pattern = compile_regex(f"(?i:{entry.repository_pattern})")  # capitals make no other host
     except ValueError:
         return True  # a source wrote a pattern that is none; then it could be any
-    return any(pattern.fullmatch(name) is not None for name in names_of(repository, aliases))
+    return any(pattern.fullmatch(name) is not None for name in writings_of(repository, aliases))
 
 
 class FittingTags:

@@ -9,7 +9,7 @@ from typing import Final
 from tagsweep.core.aliases import canonical_repository, names_of
 from tagsweep.core.open_references import could_be_in
 from tagsweep.core.patterns import repository_matches
-from tagsweep.model.reference import DOCKER_HUB, Repository
+from tagsweep.model.reference import DOCKER_HUB, DOCKER_HUB_ALIASES, Repository
 from tagsweep.model.usage import Unresolved
 
 _GLOB: Final = re.compile(r"[*?\[]")
@@ -48,7 +48,7 @@ class Scope:
             return self.has(entry.repository)
         if any(could_be_in(entry, repository, self._aliases) for repository in self._named):
             return True
-        begin = _literal_beginning(entry.repository_pattern)
+        begin = _literal_beginning(entry.repository_pattern).lower()  # capitals make no other host
         return any(
             begin.startswith(known) or known.startswith(begin)
             for glob in self._globs
@@ -66,6 +66,7 @@ class Scope:
         if host == DOCKER_HUB:
             yield rest.removeprefix("library/")
             yield rest
+            yield from (f"{other}/{rest}" for other in sorted(DOCKER_HUB_ALIASES))
         yield from (f"{alias}/{rest}" for alias, registry in self._aliases.items() if registry == host)
 
 

@@ -15,7 +15,8 @@ from tagsweep.model.errors import InvalidReference
 DOCKER_HUB: Final = "docker.io"
 """The canonical name of Docker Hub; its registry API answers at ``registry-1.docker.io``."""
 
-_DOCKER_HUB_ALIASES: Final = frozenset({"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
+DOCKER_HUB_ALIASES: Final = frozenset({"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
+"""Other names of its hosts, which mean the same registry."""
 _MAX_NAME: Final = 255
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _DIGEST: Final = re.compile(
@@ -168,7 +169,7 @@ def canonical_registry(host: str) -> str:
     # Loopback hosts are asked by plain http, where 443 is a port like any other.
     if "." in name and not name.startswith("127."):
         folded = name
-    return DOCKER_HUB if folded in _DOCKER_HUB_ALIASES else folded
+    return DOCKER_HUB if folded in DOCKER_HUB_ALIASES else folded
 
 
 def is_domain(part: str) -> bool:
