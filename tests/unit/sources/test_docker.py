@@ -143,6 +143,21 @@ def test_a_container_made_from_an_id_counts_for_all_names_of_the_image(engine: E
     ]
 
 
+def test_a_container_of_which_only_the_id_is_told_counts_as_one_made_from_it(engine: Engine) -> None:
+    """Without the text that it was made from, its image by the id counts: with its names, or as open if it is gone."""
+    engine.images.append(image(image_id(1), tags=["acme/api:1"]))
+    engine.containers += [
+        container("web", "", image_id(1)),
+        container("old", "", image_id(2)),
+        container("root", "", ""),
+    ]
+    report = _ask(engine)
+    assert [(reference, where) for reference, where, _ in _told(report)] == [
+        ("docker.io/acme/api:1", "host-1 container web")
+    ]
+    assert [(entry.text, entry.where) for entry in report.unresolved] == [(image_id(2), "host-1 container old")]
+
+
 def test_podman_knows_the_digest_of_a_tag_that_moved_on(engine: Engine) -> None:
     """Podman drops RepoDigests with the name; the manifest's digest then stands for the name of the container."""
     moved = {**image(image_id(1)), "Digest": DIGEST, "History": ["ghcr.io/acme/old:1", "not A name"]}

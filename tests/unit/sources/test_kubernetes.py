@@ -21,6 +21,7 @@ from tagsweep.testing.source_suite import (
     source_context,
     source_settings,
 )
+from tests.real.kube_objects import helm_object, helm_release
 from tests.unit.sources.kube.fake_cluster import Answer, FakeCluster, answer, fake_cluster, status
 
 PODS = "/api/v1/pods"
@@ -289,6 +290,43 @@ def test_helm_releases_that_are_none_are_told_by_name(cluster: FakeCluster, tmp_
     assert "prod: 5 more secrets cannot be read" in found
     assert "prod: configmaps web/x cannot be read: it is labelled owner=helm and holds no release" in found
     assert len(found) == 22
+
+
+def test_a_release_whose_manifest_is_no_yaml_is_a_gap_that_names_it(cluster: FakeCluster, tmp_path: Path) -> None:
+    """The gap says which revision of which release, where, what is wrong and what to do; what it names still counts."""
+    good = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, image: 'acme/api:1'}]}\n"
+    broken = "# Source: web/templates/d.yaml\nimage: acme/api:2\n  - : {{ x\n"
+    first = helm_release("web", 3, "superseded", f"{good}---\n{broken}")
+    cluster.lists["/api/v1/secrets"] = [helm_object("Secret", "web", "shop", 3, first)]
+    report = collect(cluster, tmp_path)
+    (gap,) = report.coverage.gaps
+    told = "prod: Helm release web in shop, revision 3: a manifest in it (web/templates/d.yaml) is no YAML: line "
+    assert gap.startswith(told)
+    assert gap.endswith("; upgrade or uninstall the release, or delete that revision if nobody goes back to it")
+    assert {str(usage.reference) for usage in report.usages} == {"docker.io/acme/api:1", "docker.io/acme/api:2"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/api/v1", {}, "/api/v1 answers without a list of resources"),
+        ("/api/v1", {"resources": [{"kind": "Pod"}]}, "/api/v1 answers without a list of resources"),
+        ("/api/v1", {"resources": []}, "/api/v1 announces no pods"),
+        ("/apis", {"kind": "Status"}, "/apis answers without a list of groups"),
+        ("/apis", {"groups": ["apps"]}, "/apis answers without a list of groups"),
+        ("/apis", {"groups": [{"name": "apps", "versions": []}]}, "the group apps has no version"),
+        ("/apis/apps/v1", {"resources": None}, "/apis/apps/v1 answers without a list of resources"),
+        (PODS, {"items": ["a pod"]}, "/api/v1/pods answers with something that is no list of objects"),
+        (PODS, {"items": [], "metadata": ["next"]}, "/api/v1/pods answers with something that is no list of objects"),
+        (PODS, {"items": [], "metadata": {"continue": 2}}, "/api/v1/pods answers with something that is no list"),
+    ],
+)
+def test_what_is_not_in_the_form_of_kubernetes_is_no_empty_cluster(
+    cluster: FakeCluster, tmp_path: Path, path: str, body: object, words: str
+) -> None:
+    """A good status with another document, as proxies send it, is a gap: it does not mean that there is nothing."""
+    cluster.answers[path] = [answer(body)]
+    assert any(words in gap for gap in gaps(cluster, tmp_path))
 
 
 def test_an_object_that_is_nested_too_deep_is_a_gap(cluster: FakeCluster, tmp_path: Path) -> None:

@@ -125,15 +125,16 @@ def in_container(container: Container, image: LocalImage | None, page: Any = Non
         yield from read_image(text, note=note)
     for text in image.by_digest(*named) if image is not None else ():
         yield from read_image(text, note=note)
-    if named or not any(asked):
+    told = container.image or container.image_id
+    if named or not told:
         return  # a container without any image has a directory of the host as its root
     for text in image.names if image is not None else ():
         yield from read_image(text, note=note)
     if image is None:
-        yield Open(text=container.image, note=f"{note}, and the engine has the image no longer")
+        yield Open(text=told, note=f"{note}, and the engine has the image no longer")
     elif not image.names and not image.by_digest():
         why = "its image has neither name nor digest: it was built here or loaded from a file"
-        yield NoReference(text=container.image, why=why)
+        yield NoReference(text=told, why=why)
 
 
 def in_store(image: LocalImage) -> Iterator[Finding]:

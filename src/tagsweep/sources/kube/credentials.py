@@ -57,6 +57,11 @@ class Credentials:
         token = self._plugin().token if login.plugin is not None else login.token
         if login.token_file and login.plugin is None:
             token = self._read_token(login.token_file)
+        if not token.isascii() or not token.isprintable():
+            raise ConfigurationError(
+                f"context {self._access.name}: its token has characters that no token can have",
+                remedy="write the user of the context anew, or look at what its exec plugin prints",
+            )
         if token:
             return {"Authorization": f"Bearer {token}"}
         if login.username:
@@ -88,7 +93,7 @@ class Credentials:
     def _read_token(self, path: str) -> str:
         try:
             token = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # the second: no UTF-8, or no path that could be
             raise ConfigurationError(
                 f"context {self._access.name}: the token file {path} cannot be read", remedy="make the file readable"
             ) from error
@@ -135,8 +140,9 @@ class Credentials:
             raise AuthenticationFailed(
                 f"{place} did not end within {self._timeout:.0f} s", remedy="run it by hand and see what it waits for"
             ) from None
-        except OSError as error:
-            raise ConfigurationError(f"{place} cannot be run ({error.strerror})") from error
+        except (OSError, ValueError) as error:  # the second: an argument or variable that no program can be given
+            why = error.strerror if isinstance(error, OSError) else "an argument or variable is malformed"
+            raise ConfigurationError(f"{place} cannot be run ({why})", remedy="look at its exec:") from None
         if done.returncode:
             said = _without(done.stderr, plugin)
             raise AuthenticationFailed(
@@ -184,8 +190,8 @@ def _parse(output: bytes, plugin: ExecPlugin, place: str) -> _Issued:
         raise AuthenticationFailed(f"{place} printed neither a token nor a certificate with its key", remedy=remedy)
     return _Issued(
         token=token.strip(),
-        certificate=certificate.encode() or None,
-        key=key.encode() or None,
+        certificate=certificate.encode("utf-8", "replace") or None,
+        key=key.encode("utf-8", "replace") or None,
         expires=_moment(status.get("expirationTimestamp"), place),
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -100,7 +101,7 @@ class Kubeconfig:
         cluster, cluster_path = self._part(self._clusters, context, "cluster", name)
         user, user_path = self._part(self._users, context, "user", name) if context.get("user") else ({}, cluster_path)
         server = _text(cluster, "server").rstrip("/")
-        if not server.startswith(("https://", "http://")):
+        if not _is_address(server):
             raise ConfigurationError(
                 f"context {name}: the cluster has no usable server address", remedy="write server: https://… in it"
             )
@@ -123,6 +124,16 @@ class Kubeconfig:
                 remedy="name every file in KUBECONFIG, or write the context anew with the cluster's own tool",
             )
         return parts[wanted]
+
+
+def _is_address(server: str) -> bool:
+    """Tell whether it is a URL with a host, and a port that there can be if it has one."""
+    try:
+        parts = urlsplit(server)
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in {"https", "http"} and bool(parts.hostname) and port != 0 and server.isprintable()
 
 
 def find_files(explicit: str | None, environ: Mapping[str, str]) -> tuple[Path, ...]:
@@ -242,9 +253,10 @@ def _material(settings: Mapping[str, Any], key: str, path: Path, name: str) -> b
 def _file(path: Path, name: str, what: str) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the second: a text that can be no path
+        why = error.strerror if isinstance(error, OSError) else "it is no path"
         raise ConfigurationError(
-            f"context {name}: {what}: {path} cannot be read ({error.strerror})", remedy="make the file readable"
+            f"context {name}: {what}: {path} cannot be read ({why})", remedy="make the file readable"
         ) from error
 
 

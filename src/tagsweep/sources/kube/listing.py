@@ -37,9 +37,8 @@ class PagedList:
                 self._after(error, restart)
                 continue
             for item in self._items(page):
-                if isinstance(item, dict):
-                    each(item)
-            self._token = _next(page)
+                each(item)
+            self._token = self._next(page)
             if not self._token:
                 return
             if self._token in self._seen:
@@ -67,13 +66,23 @@ class PagedList:
         else:
             raise error
 
-    def _items(self, page: Any) -> list[Any]:
-        if not isinstance(page, dict) or "items" not in page or not isinstance(page["items"] or [], list):
-            raise ProtocolViolation(f"{self._client.place}: {self._path} answers with something that is no list")
-        return page["items"] or []
+    def _items(self, page: Any) -> list[dict[str, Any]]:
+        items = page.get("items", 0) if isinstance(page, dict) else 0
+        if items is None:  # how Go writes a list that is empty
+            return []
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise self._no_list()
+        return items
 
+    def _next(self, page: dict[str, Any]) -> str:
+        """Return where the next page begins, or nothing at the end; what says neither could hide the rest."""
+        metadata = page.get("metadata") or {}
+        token = (metadata.get("continue") or "") if isinstance(metadata, dict) else 0
+        if not isinstance(token, str):
+            raise self._no_list()
+        return token
 
-def _next(page: dict[str, Any]) -> str:
-    metadata = page.get("metadata")
-    token = metadata.get("continue") if isinstance(metadata, dict) else None
-    return token if isinstance(token, str) else ""
+    def _no_list(self) -> ProtocolViolation:
+        # With a status, so that it is not taken for a page that was too large.
+        place = f"{self._client.place}: {self._path}"
+        return ProtocolViolation(f"{place} answers with something that is no list of objects", status=200)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from tagsweep.model.errors import RegistryError
+from tagsweep.model.errors import ProtocolViolation, RegistryError
 from tagsweep.sources.kube.client import KubeClient
 
 # Groups of Kubernetes itself that hold no image, and those that only count or answer.
@@ -83,21 +83,26 @@ def discover(client: KubeClient, *, skip: Iterable[str] = ()) -> Discovery:
     skipped = frozenset(skip)
     found: dict[tuple[str, str], Resource] = {}
     gaps: list[str] = []
-    for entry in _resources_of(client.get("/api/v1"), "", "v1"):
+    for entry in _resources_of(client, "", "v1"):
         if entry.plural in _CORE_WITH_IMAGES or entry.plural in HELM_STORAGE or entry.plural == NODES:
             found[entry.group, entry.plural] = entry
-    groups = client.get("/apis")
-    for group in _list(groups, "groups"):
-        name = group.get("name") if isinstance(group, dict) else None
-        if not isinstance(name, str) or name in _GROUPS_WITHOUT_IMAGES or f"*.{name}" in skipped:
+    if ("", "pods") not in found and "pods" not in skipped:
+        # Every cluster has pods. What announces none is a proxy, or shows less than there is.
+        gaps.append(f"{client.place}: /api/v1 announces no pods: look at what answers there, or write skip: [pods]")
+    for group in _objects(client, "/apis", "groups"):
+        name = group["name"]
+        if name in _GROUPS_WITHOUT_IMAGES or f"*.{name}" in skipped:
             continue
-        for version in _versions(group):
+        versions = _versions(group)
+        if not versions:
+            gaps.append(f"{client.place}: the group {name} has no version: run it again, or write skip: ['*.{name}']")
+        for version in versions:
             try:
-                answer = client.get(f"/apis/{name}/{version}")
+                entries = _resources_of(client, name, version)
             except RegistryError as error:
                 gaps.append(f"{error}; give its service back to the cluster, or write skip: ['*.{name}']")
                 continue
-            for entry in _resources_of(answer, name, version):
+            for entry in entries:
                 found.setdefault((entry.group, entry.plural), entry)
     kept = tuple(entry for entry in found.values() if entry.name not in skipped)
     newer = {entry.plural for entry in kept if entry.group not in _OLD_GROUPS}
@@ -110,15 +115,17 @@ def discover(client: KubeClient, *, skip: Iterable[str] = ()) -> Discovery:
 def _versions(group: Mapping[str, Any]) -> list[str]:
     """Return the versions of a group, the preferred one first."""
     preferred = group.get("preferredVersion")
-    entries = [preferred, *_list(group, "versions")]
+    listed = group.get("versions")
+    entries = [preferred, *(listed if isinstance(listed, list) else ())]
     names = [entry.get("version") for entry in entries if isinstance(entry, dict)]
     return list(dict.fromkeys(name for name in names if isinstance(name, str)))
 
 
-def _resources_of(answer: Any, group: str, version: str) -> list[Resource]:
+def _resources_of(client: KubeClient, group: str, version: str) -> list[Resource]:
+    """Return the resources of one group and version that can be listed, or raise RegistryError."""
     found = []
-    for entry in _list(answer, "resources"):
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or "/" in entry["name"]:
+    for entry in _objects(client, f"/apis/{group}/{version}" if group else f"/api/{version}", "resources"):
+        if "/" in entry["name"]:
             continue
         verbs = entry.get("verbs")
         if isinstance(verbs, list) and "list" in verbs:
@@ -135,6 +142,15 @@ def _resources_of(answer: Any, group: str, version: str) -> list[Resource]:
     return found
 
 
-def _list(answer: Any, key: str) -> list[Any]:
-    value = answer.get(key) if isinstance(answer, dict) else None
-    return value if isinstance(value, list) else []
+def _objects(client: KubeClient, path: str, key: str) -> list[dict[str, Any]]:
+    """Return the named objects in the list ``key`` of an answer. Anything else is no empty list but an error."""
+    answer = client.get(path)
+    listed = answer.get(key) if isinstance(answer, dict) else None
+    if not isinstance(listed, list) or not all(
+        isinstance(entry, dict) and isinstance(entry.get("name"), str) for entry in listed
+    ):
+        raise ProtocolViolation(
+            f"{client.place}: {path} answers without a list of {key}, as Kubernetes has it",
+            remedy="look at what answers there",
+        )
+    return listed

@@ -134,3 +134,26 @@ def test_a_plugin_that_fails_is_told_without_secrets(
         credentials(program(tmp_path, script, **settings)).headers()
     assert SECRET not in f"{caught.value!r} {caught.value.remedy} {caught.value.__cause__!r}"
     assert "context prod" in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["a\nX-Evil: 1", "t\u00f6ken", "\ud800"])
+def test_a_token_that_no_header_could_have_is_refused_and_not_shown(tmp_path: Path, token: str) -> None:
+    """A token with a line feed or other characters is an error without it, from a kubeconfig and from a plugin."""
+    for login in (Login(token=token), program(tmp_path, printing({"token": token}))):
+        with pytest.raises(TagsweepError, match="characters that no token can have") as caught:
+            credentials(login).headers()
+        assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize("settings", [{"args": ("a\0b",)}, {"environ": {"A=B": "c"}}, {"environ": {"A": "\0"}}])
+def test_a_plugin_that_cannot_be_started_as_written_is_an_error(tmp_path: Path, settings: dict[str, Any]) -> None:
+    """Arguments and variables that no program can be given are told with the remedy, and never end in a traceback."""
+    with pytest.raises(TagsweepError, match="cannot be run") as caught:
+        credentials(program(tmp_path, "exit 0", **settings)).headers()
+    assert caught.value.remedy
+
+
+def test_a_certificate_that_is_no_text_ends_in_no_traceback(tmp_path: Path) -> None:
+    """What a plugin prints as a certificate is handed on as bytes whatever is in it."""
+    login = program(tmp_path, printing({"clientCertificateData": "\ud800", "clientKeyData": "k"}))
+    assert credentials(login).identity() == (b"?", b"k")
