@@ -60,4 +60,4 @@ class AwsSource:
                 for service in self.services:
                     with found.trying():
                         _READERS[service](access.service(service, region), found)
-        return found.report(now)
+        return found.answer(now)

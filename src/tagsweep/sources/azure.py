@@ -84,7 +84,7 @@ class AzureSource:
                             read(api, subscription, found)
         finally:
             tokens.close()
-        return found.report(now)
+        return found.answer(now)
 
 
 def _visible(api: RestApi, found: Gathering) -> tuple[str, ...]:

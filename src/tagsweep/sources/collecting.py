@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from tagsweep.model.usage import Coverage, Unresolved, Usage, UsageReport
 from tagsweep.sources.syntaxes.findings import Finding, Place, evidence
+
+_MOST_GAPS: Final = 50
+
+
+def first_gaps(gaps: Sequence[str]) -> tuple[str, ...]:
+    """Return the first gaps, and how many more there are: hundreds of them would fill the page."""
+    if len(gaps) <= _MOST_GAPS:
+        return tuple(gaps)
+    return (*gaps[:_MOST_GAPS], f"{len(gaps) - _MOST_GAPS:,} more of this kind, shown when these are settled")
 
 
 class Collection:

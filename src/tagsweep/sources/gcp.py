@@ -66,7 +66,7 @@ class GcpSource:
                     self._read(tokens, transport, project, found)
         finally:
             transport.close()
-        return found.report(now)
+        return found.answer(now)
 
     def _read(self, tokens: GoogleTokens, transport: Transport, project: str, found: Gathering) -> None:
         api = RestApi(

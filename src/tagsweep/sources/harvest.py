@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import Final
 
 from tagsweep.model.usage import UsageReport
-from tagsweep.sources.collecting import Collection
+from tagsweep.sources.collecting import Collection, first_gaps
 from tagsweep.sources.content import Left, Why
 from tagsweep.sources.pathglobs import shown
 from tagsweep.sources.syntaxes.files import File, Syntax
 from tagsweep.sources.syntaxes.scan import Scan, claimed
 
-_MOST_GAPS: Final = 50
 _REMEDIES: Final[Mapping[Why, str]] = {
     Why.BINARY: "it has bytes of no text: repair it, or exclude it if it does not matter",
     Why.LARGE: "it is larger than largest_mib says: raise that, or exclude it if it does not matter",
@@ -78,12 +77,9 @@ class Harvest:
             f"{sentence} (and {len(versions) - 1:,} other versions of it)" if len(versions) > 1 else sentence
             for sentence, versions in self._gaps.items()
         ]
-        if len(gaps) > _MOST_GAPS:
-            more = len(gaps) - _MOST_GAPS
-            gaps = [*gaps[:_MOST_GAPS], f"{more:,} more of this kind, shown when these are settled"]
         unit = "file" if self.files == 1 else "files"
         left = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self._left.items()) if count)
-        for gap in gaps:
+        for gap in first_gaps(gaps):
             self._found.gap(gap)
         self._found.examined = self.files
         also = f"and {self._also}" if self._also else ""

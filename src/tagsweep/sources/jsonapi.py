@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 from tagsweep.http.failures import failure
@@ -22,7 +22,10 @@ from tagsweep.model.errors import (
 )
 from tagsweep.ports import Request, Response, SourceContext
 
+Page = TypeVar("Page")
+
 _AT_ONCE: Final = 4
+_MOST_PAGES: Final = 100_000
 _TRIES: Final = 3
 _LARGEST_ANSWER: Final = 64 * 1024 * 1024
 _GOOD: Final = range(200, 300)
@@ -164,6 +167,22 @@ def entries(document: Any, *, place: str, what: str) -> list[dict[str, Any]]:
     if isinstance(document, list) and all(isinstance(entry, dict) for entry in document):
         return document
     raise ProtocolViolation(f"{place}: {what} are not in the form that the API documents, a list of objects")
+
+
+def pages(ask: Callable[[str], tuple[Page, str]], *, place: str, what: str) -> Iterator[Page]:
+    """Yield the pages of a listing. ``ask`` gets the mark of a page, empty for the first one, and returns the page with
+    the mark of the next, empty at the end. Raises ProtocolViolation rather than end before that, or never.
+    """
+    mark, seen = "", set[str]()
+    for _ in range(_MOST_PAGES):
+        page, mark = ask(mark)
+        yield page
+        if not mark:
+            return
+        if mark in seen:
+            break
+        seen.add(mark)
+    raise ProtocolViolation(f"{place}: the listing {what} repeats itself, so it may be incomplete")
 
 
 def dig(value: Any, *keys: str) -> Any:

@@ -4,35 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
 
 from tagsweep.http.pool import Pool
 from tagsweep.model.errors import ConfigurationError, TagsweepError
-from tagsweep.model.usage import Coverage, Unresolved, Usage, UsageReport
+from tagsweep.model.usage import Coverage, UsageReport
+from tagsweep.sources.collecting import Collection, first_gaps
 from tagsweep.sources.jsonapi import as_gap
-from tagsweep.sources.syntaxes.findings import Finding, Place, evidence
+from tagsweep.sources.syntaxes.findings import Finding
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 _AT_ONCE: Final = 8
-_MOST_GAPS: Final = 50
 _MOST_FAILURES: Final = 20
 """After so many failures of the same call nothing more is asked: the rest would most likely fail too."""
 
 
-class Gathering:
+class Gathering(Collection):
     """The growing answer of one source. Filled by one thread; :meth:`each` asks with several."""
 
     def __init__(self, source: str, *, unit: str) -> None:
-        self.source = source
-        self.examined = 0
+        super().__init__(source)
         self._unit = unit
-        self._usages: dict[Usage, None] = {}
-        self._unresolved: dict[Unresolved, None] = {}
-        self._invalid: dict[str, None] = {}
-        self._gaps: dict[str, None] = {}
 
     def add(self, findings: Iterable[Finding], *, where: str, path: str, runs: bool = True) -> None:
         """Take in what one object of the cloud names. Where it ``runs`` something, that it names nothing is a gap."""
@@ -40,14 +36,7 @@ class Gathering:
         named = tuple(findings)
         if runs and not named:
             self.gap(f"{self.source}: {where} does not say which image it runs, as the cloud documents it")
-        told = evidence(named, Place(source=self.source, where=where, path=path))
-        self._usages |= dict.fromkeys(told.usages)
-        self._unresolved |= dict.fromkeys(told.unresolved)
-        self._invalid |= dict.fromkeys(told.invalid)
-
-    def gap(self, sentence: str) -> None:
-        """Take note of something that could not be seen."""
-        self._gaps[sentence] = None
+        self.take(named, where=where, path=path)
 
     @contextmanager
     def trying(self) -> Iterator[None]:
@@ -81,19 +70,13 @@ class Gathering:
                 if failures >= _MOST_FAILURES:
                     return  # the gaps say enough
 
-    def report(self, now: datetime) -> UsageReport:
+    def answer(self, now: datetime) -> UsageReport:
         """Return the answer, in an order that does not depend on which call was answered first."""
-        gaps = sorted(self._gaps)
-        if len(gaps) > _MOST_GAPS:
-            more = len(gaps) - _MOST_GAPS
-            gaps = [*gaps[:_MOST_GAPS], f"{more:,} more of this kind, shown when these are settled"]
-        return UsageReport(
-            source=self.source,
-            taken_at=now,
-            usages=tuple(sorted(self._usages, key=lambda usage: (usage.where, str(usage.reference), usage.note))),
-            unresolved=tuple(sorted(self._unresolved, key=lambda entry: (entry.where, entry.text, entry.note))),
-            coverage=Coverage(gaps=tuple(gaps)),
-            invalid=tuple(sorted(self._invalid)),
-            examined=self.examined,
-            unit=self._unit,
+        report = self.report(now, unit=self._unit)
+        return replace(
+            report,
+            usages=tuple(sorted(report.usages, key=lambda usage: (usage.where, str(usage.reference), usage.note))),
+            unresolved=tuple(sorted(report.unresolved, key=lambda entry: (entry.where, entry.text, entry.note))),
+            coverage=Coverage(gaps=first_gaps(sorted(self.gaps()))),
+            invalid=tuple(sorted(report.invalid)),
         )

@@ -27,10 +27,9 @@ from tagsweep.model.errors import (
     ServerFailed,
 )
 from tagsweep.ports import Request, Response, SourceContext, Transport
-from tagsweep.sources.jsonapi import dig, objects_at, text_at, texts_at
+from tagsweep.sources.jsonapi import dig, objects_at, pages, text_at, texts_at
 
 _AT_ONCE: Final = 8
-_MOST_PAGES: Final = 100_000
 _LARGEST_ANSWER: Final = 64 * 1024 * 1024
 _OK: Final = 200
 _REDIRECTS: Final = range(300, 400)
@@ -109,12 +108,15 @@ class RestApi:
 
     def many(self, path: str, paging: Paging, **query: str) -> Iterator[dict[str, Any]]:
         """Yield the entries of a listing, page after page; raise rather than end before its end."""
-        following, seen = "", set[str]()
-        for _ in range(_MOST_PAGES):
-            if following and not paging.parameter:
-                page = self._read(following, path)
+
+        def ask(mark: str) -> tuple[dict[str, Any], str]:
+            if mark and not paging.parameter:
+                page = self._read(mark, path)
             else:
-                page = self.get(path, **query, **({paging.parameter: following} if following else {}))
+                page = self.get(path, **query, **({paging.parameter: mark} if mark else {}))
+            return page, text_at(page, *paging.token)
+
+        for page in pages(ask, place=self.place, what=path):
             yield from self._entries(page, path, paging)
             unreachable = ", ".join(texts_at(page, "unreachable"))
             if unreachable:
@@ -122,13 +124,6 @@ class RestApi:
                     f"{self.place}: GET {path} leaves out what it cannot reach now: {excerpt(unreachable)}",
                     remedy="run it again later",
                 )
-            following = text_at(page, *paging.token)
-            if not following:
-                return
-            if following in seen:
-                break
-            seen.add(following)
-        raise ProtocolViolation(f"{self.place}: the listing {path} repeats itself, so it may be incomplete")
 
     def _entries(self, page: dict[str, Any], path: str, paging: Paging) -> tuple[dict[str, Any], ...]:
         listed = page.get(paging.items)

@@ -15,13 +15,12 @@ from tagsweep.model.policy import SourceSettings
 from tagsweep.model.usage import UsageReport
 from tagsweep.ports import SourceContext
 from tagsweep.sources.collecting import Collection
-from tagsweep.sources.jsonapi import JsonApi, Remedies, as_gap, dig, entries, objects_at, text_at
+from tagsweep.sources.jsonapi import JsonApi, Remedies, as_gap, dig, entries, objects_at, pages, text_at
 from tagsweep.sources.nomad.address import Access, read_access
 from tagsweep.sources.nomad.extract import in_job, state_of
 from tagsweep.sources.options import Options
 
 _PAGE: Final = "500"
-_MOST_PAGES: Final = 10_000
 _ALL: Final = "*"
 _ALIVE: Final = frozenset({"running", "pending", "unknown"})
 _REMEDIES: Final = Remedies(
@@ -100,18 +99,14 @@ class _Region:
 
     def many(self, path: str, what: str, **query: str) -> Iterator[dict[str, Any]]:
         """Yield the objects of a listing, page after page."""
-        following, seen = "", set[str]()
-        for _ in range(_MOST_PAGES):
-            page = {**query, "region": self.name, "per_page": _PAGE} | ({"next_token": following} if following else {})
+
+        def ask(mark: str) -> tuple[Any, str]:
+            page = {**query, "region": self.name, "per_page": _PAGE} | ({"next_token": mark} if mark else {})
             document, headers = self.api.ask(path, page)
+            return document, headers.get("x-nomad-nexttoken", "")
+
+        for document in pages(ask, place=self.place, what=path):
             yield from entries(document, place=self.place, what=what)
-            following = headers.get("x-nomad-nexttoken", "")
-            if not following:
-                return
-            if following in seen:
-                break
-            seen.add(following)
-        raise ProtocolViolation(f"{self.place}: the listing {path} repeats itself, so it may be incomplete")
 
     def sees_everything(self) -> bool:
         """Tell whether the token is one that nothing is hidden from, or the cluster has no access control."""
