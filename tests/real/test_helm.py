@@ -102,7 +102,7 @@ def test_what_only_the_template_engine_puts_together_is_found(tmp_path: Path) ->
 def test_each_values_file_is_rendered_and_named(tmp_path: Path) -> None:
     """Values for production and for CI are laid over the chart's own, each in turn; one that is excluded is not."""
     values = {
-        "values-prod.yaml": 'tags: ["7"]\n',
+        "values-prod,eu.yaml": 'tags: ["7"]\n',
         "ci/small-values.yaml": 'tags: ["8"]\n',
         "values-no.yaml": "tags: [9]",
     }
@@ -110,7 +110,7 @@ def test_each_values_file_is_rendered_and_named(tmp_path: Path) -> None:
     assert [(name.rpartition(":")[2], where.split(", ")[1]) for name, where in rendered(report)] == [
         ("1", "rendered with values.yaml"),
         ("2", "rendered with values.yaml"),
-        ("7", "rendered with values-prod.yaml"),
+        ("7", "rendered with values-prod,eu.yaml"),
         ("8", "rendered with ci/small-values.yaml"),
     ]
 

@@ -167,3 +167,24 @@ def test_head_is_not_read_twice() -> None:
     assert Selection().choose((main, head)).refs == (main,)
     away = Ref("HEAD", "2")
     assert set(Selection().choose((main, away)).refs) == {main, away}
+
+
+@pytest.mark.parametrize("name", ["main\u2028x", "main\x85x", "main\u00a0x"])
+def test_a_branch_whose_name_has_a_separator_of_lines_is_read(repo: Repo, tmp_path: Path, name: str) -> None:
+    """Only a line feed ends a line of git's: such a branch hides neither itself nor another one."""
+    repo.commit({"a.lines": "image acme/api:1\n"})
+    repo.commit({"a.lines": "image acme/api:2\n"}, on=name)
+    for options in ({"path": "deploy"}, {"url": f"file://{repo.path}"}):
+        report = collect(tmp_path, **options)
+        assert [reference for reference, _ in found(report)] == ["acme/api:1", "acme/api:2"]
+        assert report.coverage.complete
+
+
+def test_a_commit_that_is_none_is_a_gap(repo: Repo, tmp_path: Path) -> None:
+    """A commit object without a tree, as only a tool or an attacker makes it, is told and ends in no traceback."""
+    repo.commit({"a.lines": "image acme/api:1\n"})
+    broken = repo.git("hash-object", "-w", "-t", "commit", "--literally", "--stdin", given=b"nothing of a commit")
+    (repo.path / "refs" / "heads" / "odd").write_text(f"{broken}\n")
+    report = collect(tmp_path, path="deploy")
+    assert [reference for reference, _ in found(report)] == ["acme/api:1"]
+    assert any("odd" in gap for gap in report.coverage.gaps)

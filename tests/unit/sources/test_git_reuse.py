@@ -127,3 +127,14 @@ def test_all_branches_together_give_what_each_gives_alone(
 def _has(place: str, branch: str) -> bool:
     refs = place.removeprefix("test ").partition(":")[0]
     return "more" in refs or branch in refs.split(", ")
+
+
+def test_directories_nested_deeper_than_calls_are_compared(tmp_path: Path) -> None:
+    """A syntax that looks at all paths gets its answer on every branch, however deep directories are nested."""
+    repo = Repo.create(tmp_path / "deploy")
+    deep = "/".join("d" for _ in range(1200))
+    repo.commit({"a.lines": "count .\n", f"{deep}/x": "1"})
+    repo.commit({"a.lines": "count .\n", f"{deep}/x": "1", f"{deep}/y": "2"}, on="other")
+    report = collect(tmp_path, path="deploy")
+    assert [reference for reference, _ in found(report)] == ["acme/count:2", "acme/count:3"]
+    assert report.coverage.complete, report.coverage.gaps

@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from tagsweep.model.errors import TagsweepError
 from tagsweep.sources.pathglobs import shown
-from tagsweep.sources.repository.program import Git, said
+from tagsweep.sources.repository.program import Git, lines_of, said
 from tagsweep.sources.repository.refs import HEAD, Ref
 
 _BROKEN: Final = re.compile(
@@ -57,7 +57,7 @@ class LocalRepository:
         if code != 0:
             raise TagsweepError(f"git cannot {what}: {said(err)}", remedy="run git fsck there")
         refs = []
-        for line in out.decode("utf-8", "surrogateescape").splitlines():
+        for line in lines_of(out):
             target, _, name = line.partition(" ")
             refs.append(Ref(name, target))
         code, out, _ = self.git.ask("rev-parse", "--quiet", "--verify", HEAD, what=what)

@@ -15,7 +15,7 @@ from typing import Final
 from tagsweep.model.errors import StateError, TagsweepError
 from tagsweep.ports import Clock, Progress
 from tagsweep.sources.repository.address import Address
-from tagsweep.sources.repository.program import Git, failed
+from tagsweep.sources.repository.program import Git, failed, lines_of
 from tagsweep.sources.repository.refs import HEAD, Ref
 
 _OURS: Final = "refs/tagsweep/"
@@ -41,7 +41,7 @@ class Mirror:
         answer = git.run("ls-remote", "--quiet", "--symref", "--", self.address.text, *patterns, what=what)
         refs = []
         default = ""
-        for line in answer.decode("utf-8", "surrogateescape").splitlines():
+        for line in lines_of(answer):
             target, _, name = line.partition("\t")
             if target.startswith("ref: ") and name == HEAD:
                 default = target.removeprefix("ref: ")
@@ -110,7 +110,7 @@ class Mirror:
 
     def _have(self) -> dict[str, str]:
         answer = self.git.run("for-each-ref", "--format=%(objectname) %(refname)", _OURS, what="read its cache")
-        pairs = (line.split(" ", 1) for line in answer.decode("utf-8", "surrogateescape").splitlines())
+        pairs = (line.split(" ", 1) for line in lines_of(answer))
         return {name: target for target, name in pairs}
 
     def _fetch(self, refspecs: Sequence[str], *, whole: bool = False) -> None:
@@ -140,7 +140,13 @@ def workplace(cache: str, *, clock: Clock, progress: Progress, patience: float) 
     Raises StateError where another run does not leave it within ``patience`` seconds.
     """
     if not cache:
-        with tempfile.TemporaryDirectory(prefix="tagsweep-git-") as directory:
+        try:
+            temporary = tempfile.TemporaryDirectory(prefix="tagsweep-git-")
+        except OSError as error:
+            raise StateError(
+                f"there is no place for temporary files: {error.strerror}", remedy="name one in TMPDIR"
+            ) from error
+        with temporary as directory:
             yield Path(directory)
         return
     place = Path(cache)

@@ -138,6 +138,11 @@ def failed(what: str, errors: bytes) -> TagsweepError:
     return TagsweepError(f"git cannot {what}" + (f": {told}" if told else ""), remedy=_remedy(text.lower()))
 
 
+def lines_of(output: bytes) -> list[str]:
+    """Return the lines of what git printed. Only a line feed ends one: names of refs can have other separators."""
+    return output.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n") if output else []
+
+
 def said(errors: bytes) -> str:
     """Return what git said that matters most, on one line and without secrets."""
     text = _USERINFO.sub(r"\1", errors.decode("utf-8", "replace"))

@@ -166,14 +166,24 @@ class Revisions:
         return b"" if found is None or not found[1].is_directory else self._sign(found[0], found[1].id)
 
     def _sign(self, store: Store, tree: str) -> bytes:
-        known = self._signatures.get((store, tree))
-        if known is None:
+        known = self._signatures
+        waiting = [tree]
+        while waiting:  # no recursion: directories can be nested deeper than calls
+            current = waiting[-1]
+            entries = () if (store, current) in known else tuple(store.names(current).values())
+            below = [entry.id for entry in entries if entry.is_directory and (store, entry.id) not in known]
+            if below:
+                waiting += below
+                continue
+            waiting.pop()
+            if (store, current) in known:
+                continue
             digest = blake2b(digest_size=16)
-            for entry in store.names(tree).values():
-                inner = self._sign(store, entry.id) if entry.is_directory else entry.id if entry.is_submodule else ""
+            for entry in entries:
+                inner = known[store, entry.id] if entry.is_directory else entry.id if entry.is_submodule else ""
                 digest.update(repr((entry.name, entry.is_file, inner)).encode("utf-8", "backslashreplace"))
-            known = self._signatures[store, tree] = digest.digest()
-        return known
+            known[store, current] = digest.digest()
+        return known[store, tree]
 
     def names(self, bits: int) -> str:
         """Return the refs that a set of revisions is on, the first two by name."""

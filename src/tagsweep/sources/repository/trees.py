@@ -14,6 +14,7 @@ from tagsweep.sources.repository.objects import Object, Objects, Unreadable
 DIRECTORY: Final = 0o40000
 _SUBMODULE: Final = 0o160000
 _MOST_BYTES: Final = 256 * 1024 * 1024
+_ROOT: Final = re.compile(rb"tree ([0-9a-f]{40,64})\n")
 _ENTRIES: Final = {length: re.compile(rb"([0-7]{5,6}) ([^\0]+)\0(.{%d})" % length, re.DOTALL) for length in (20, 32)}
 
 
@@ -74,7 +75,8 @@ class Store:
         if isinstance(found, Unreadable):
             return found
         if found.kind == "commit":
-            return Entry("", DIRECTORY, found.data[5 : found.data.index(b"\n")].decode("ascii"))
+            named = _ROOT.match(found.data)
+            return Unreadable("malformed") if named is None else Entry("", DIRECTORY, named[1].decode("ascii"))
         # The id of the tag serves as well as that of the object it is on: git follows it in the same way.
         return Entry("", DIRECTORY if found.kind == "tree" else 0o100644, f"{target}^{{}}")
 
