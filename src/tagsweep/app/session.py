@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Hashable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -42,6 +43,7 @@ class Session:
         self.manifests = state.manifests()
         self._settings = {entry.host: entry for entry in settings}
         self._drivers: dict[str, RegistryDriver] = {}
+        self._connecting = threading.Lock()
 
     def settings(self, registry: str) -> RegistrySettings:
         """Return how ``registry`` is reached."""
@@ -49,14 +51,18 @@ class Session:
         return found if found is not None else RegistrySettings(host=registry)
 
     def driver(self, repository: Repository) -> RegistryDriver:
-        """Return the driver for the repository's registry, the same one each time."""
+        """Return the driver for the repository's registry, the same one each time, whichever thread asks first."""
         registry = repository.registry
-        if registry not in self._drivers:
-            settings = self.settings(registry)
-            factory = driver_factory(settings.driver if settings.driver is not None else self._detect(settings))
-            driver = factory.connect(settings, clock=self.clock, progress=self.progress)
-            self._drivers[registry] = self._by_moving(driver) if settings.untag_by_moving else driver
-        return self._drivers[registry]
+        with self._connecting:
+            if registry not in self._drivers:
+                self._drivers[registry] = self._connect(registry)
+            return self._drivers[registry]
+
+    def _connect(self, registry: str) -> RegistryDriver:
+        settings = self.settings(registry)
+        factory = driver_factory(settings.driver if settings.driver is not None else self._detect(settings))
+        driver = factory.connect(settings, clock=self.clock, progress=self.progress)
+        return self._by_moving(driver) if settings.untag_by_moving else driver
 
     def _by_moving(self, driver: RegistryDriver) -> RegistryDriver:
         """Return the driver with single tags removed by moving them, which the policy names for its registry."""
