@@ -15,6 +15,7 @@ from tagsweep.app.planfiles import read_plan, write_plan
 from tagsweep.app.session import Session
 from tagsweep.app.sweep import sweep
 from tagsweep.config import parse_policy
+from tagsweep.model.errors import RateLimited
 from tagsweep.model.run import RunStatus
 from tagsweep.stores.state import StateDirectory
 from tagsweep.testing import images
@@ -131,3 +132,26 @@ def test_a_sweep_that_was_killed_in_the_limit_is_taken_up(
         done = [request.target for request in removals if request.status == 204]
         assert len(done) == len(set(done)) == count
         assert any(request.status == 429 for request in removals)
+
+
+def test_a_limit_of_hours_stops_the_run_which_the_same_plan_takes_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pause that is longer than tagsweep waits ends no step for good: when it is over the same plan does the rest."""
+    monkeypatch.setenv("TAGSWEEP_USERNAME", ADMIN.name)
+    monkeypatch.setenv("TAGSWEEP_PASSWORD", ADMIN.secret)
+    clock, count, allowed = InstantClock(START), 250, 100
+    limit = TimedLimit(allowed=allowed, seconds=5 * 3600, clock=clock, form=RetryForm.X_RETRY_AFTER, method="DELETE")
+    with FakeRegistry(DOCKER_HUB, apis=[HubApi(logins=[ADMIN], clock=clock, limit=limit)]) as registry:
+        fill(registry, count)
+        write_the_plan(place, registry.host, clock, count)
+        for _ in range(count // allowed):
+            registry.clear_log()
+            with pytest.raises(RateLimited, match="asks to wait 5 h"):
+                sweep_plan(place.plan, place.state, clock)
+            refused = next(at for at, request in enumerate(registry.requests) if request.status == 429)
+            # Only what was begun already is looked at after the refusal, and not the hundred that are left.
+            assert sum("/manifests/" in request.target for request in registry.requests[refused:]) < 50
+            clock.sleep(5 * 3600)
+        assert sweep_plan(place.plan, place.state, clock) is RunStatus.DONE
+        assert list(registry.tags(REPOSITORY)) == ["2026.1.0"]

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tagsweep.app.planfiles import read_plan
+from tagsweep.model.plan import Untag
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.ecr import ECR, EcrFake
 from tagsweep.testing.vendors.ecr_requests import AccessKey
@@ -75,6 +77,26 @@ def test_builds_go_in_batches_and_all_comes_back(place: Place, monkeypatch: pyte
         place.run("restore", place.last_run()["id"], "--yes")
         assert registry.tags(GATEWAY) == tags
         assert registry.manifests(GATEWAY) == manifests
+
+
+def test_what_a_batch_did_is_written_down_before_its_refusals_stop_the_run(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refusals in a row end the run; what the same answer says is gone is in the journal, and can be restored."""
+    with ecr(monkeypatch, part=True) as (registry, api):
+        tags = registry.tags(GATEWAY)
+        place.write(ecr_policy(registry.host) + 'apply: {waves: ["100%"]}\n')
+        place.make_plan()
+        steps = read_plan(place.plan)[0].repositories[0].steps
+        gone = [step.tag for step in steps if isinstance(step, Untag)]
+        assert len(gone) > 6
+        api.refused = dict.fromkeys(gone[:6], "UpstreamAccessDenied")
+        place.apply(expect=1)
+        assert set(registry.tags(GATEWAY)) == set(tags) - set(gone[6:])
+        kinds = place.outcomes()
+        assert {tag for tag in gone if kinds[f"{registry.host}/{GATEWAY} untag {tag}"] == "done"} == set(gone[6:])
+        place.run("restore", place.last_run()["id"], "--yes")
+        assert registry.tags(GATEWAY) == tags
 
 
 def test_looking_is_no_pull(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from tagsweep.model.errors import (
     AuthenticationFailed,
     DamageFound,
     PermissionDenied,
+    RateLimited,
     RegistryError,
     ServerFailed,
     Unreachable,
@@ -126,9 +127,10 @@ class Executor:
                 ours=self.intended,
                 wait=self.session.clock.sleep,
             )
-            for step in batch:
-                self._finish(step, ended[step.key])
+            outcomes = [(self._finish(step, ended[step.key]), ended[step.key][2]) for step in batch]
+            for outcome, error in outcomes:  # what is known of all is written down before one of them ends the run
                 progress.advance()
+                self._stop_on_refusals(outcome, error)
 
     def _look_at(self, steps: Sequence[Untag]) -> Mapping[str, Ended | None]:
         """Look at many tags at once; each is as it was a moment before its batch."""
@@ -144,14 +146,14 @@ class Executor:
         with Pool(self.concurrency) as pool:
             return {step.key: ended for step, ended in pool.map_unordered(look, steps)}
 
-    def _finish(self, step: Step, ended: Ended) -> None:
-        kind, why, error = ended
+    def _finish(self, step: Step, ended: Ended) -> Outcome:
+        kind, why, _ = ended
         outcome = Outcome(
             repository=self.part.repository, step=step.key, kind=kind, at=self.session.clock.now(), why=why
         )
         self.journal.finish(outcome)
         self.outcomes[step.key] = outcome
-        self._stop_on_refusals(outcome, error)
+        return outcome
 
     # --- one step, in a worker thread -----------------------------------------------------------------------------
     def _run_step(
@@ -224,6 +226,9 @@ class Executor:
 
     # --- when to stop ---------------------------------------------------------------------------------------------
     def _stop_on_refusals(self, outcome: Outcome, error: RegistryError | None) -> None:
+        """Raise what refuses everything that is left, so that the run stays open and the same plan carries on."""
+        if isinstance(error, RateLimited):  # it was waited for as long as tagsweep waits; the next one fares no better
+            raise error
         refused = isinstance(error, PermissionDenied | AuthenticationFailed)
         self._refused = self._refused + 1 if refused else 0 if outcome.kind.absent else self._refused
         if refused and self._refused >= _REFUSALS_IN_A_ROW and error is not None:

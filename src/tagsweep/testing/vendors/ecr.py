@@ -60,6 +60,8 @@ class EcrFake:
         self.key = key if key is not None else AccessKey()
         self.access = BasicAccess(username="AWS", password="token-for-twelve-hours")  # noqa: S106 - of a fake
         self.asked: list[str] = []
+        self.refused: dict[str, str] = {}
+        """Tags that are not removed, each with the failureCode that a batch answers for it."""
         self._account = account
         self._region = "us-east-1" if public else region
         self._public = public
@@ -294,6 +296,7 @@ class EcrFake:
         """Delete one image or tag and note it in ``done``; return the code of the failure, or nothing."""
         tag, digest = image.get("imageTag"), image.get("imageDigest")
         on, code = self._meant(path, stored, image)
+        code = code or self.refused.get(str(tag), "")
         if on is None or code:
             return code
         if on in self._archive.get(path, {}):
