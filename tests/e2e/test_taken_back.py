@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import sqlite3
 
 import pytest
 
@@ -97,3 +99,35 @@ def test_a_restore_waits_for_nobody_and_disturbs_nobody(place: Place) -> None:
             place.run("restore", run, "--yes", expect=6)
         assert registry.tags(GATEWAY) == before
         place.run("restore", run, "--yes")
+
+
+def spoil(place: Place, statement: str) -> None:
+    """Change the snapshot of the last run behind tagsweep's back."""
+    snapshot = place.state / "runs" / place.last_run()["id"] / "snapshot.sqlite"
+    with contextlib.closing(sqlite3.connect(snapshot)) as database, database:
+        assert database.execute(statement).rowcount > 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM tags",
+        "DELETE FROM repositories",
+        "UPDATE manifests SET data = 'x' WHERE digest = (SELECT min(digest) FROM tags)",
+    ],
+)
+def test_a_damaged_snapshot_gives_back_what_it_has_whole(place: Place, statement: str) -> None:
+    """What the snapshot lost is told tag by tag (exit 3), the rest comes back; the plan knows what was on what."""
+    with FakeRegistry(DISTRIBUTION_3) as registry:
+        before = fill(registry, gateway())
+        gone = swept(place, registry)
+        spoil(place, statement)
+        run = place.last_run()["id"]
+        restored = place.run("restore", run, "--yes", "--json", expect=None)
+        failed = {one["tag"]: one["why"] for one in restored.document["outcomes"] if one["kind"] == "failed"}
+        assert set(failed.values()) <= {"its bytes are not in the snapshot, or damaged there"}
+        assert {one["tag"] for one in restored.document["outcomes"]} == gone
+        assert registry.tags(GATEWAY) == {tag: digest for tag, digest in before.items() if tag not in failed}
+        lost = {"DELETE FROM tags": 0, "DELETE FROM repositories": len(gone)}.get(statement, 1)
+        assert len(failed) == lost
+        assert restored.code == (3 if failed else 0)

@@ -16,6 +16,7 @@ from tagsweep.model.errors import (
     ProtocolViolation,
     RegistryError,
     ServerFailed,
+    StateError,
     Unreachable,
 )
 from tagsweep.model.manifest import Manifest, is_foreign
@@ -24,7 +25,7 @@ from tagsweep.ports import TakesBack
 from tagsweep.stores.snapshots import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tagsweep.app.session import Session
     from tagsweep.model.manifest import RawManifest
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tagsweep.ports import RegistryDriver
 
 _MAX_CONFIG: Final = 4 * 1024 * 1024
+_NO_BYTES: Final = (RestoreKind.FAILED, "its bytes are not in the snapshot, or damaged there")
 BY_REGISTRY: Final = "by the registry's own undo"
 
 
@@ -96,38 +98,51 @@ class _Restoring:
 
 
 def restore_run(
-    snapshot: Snapshot, *, removed: Mapping[Repository, frozenset[str]], only: Sequence[Reference], session: Session
+    snapshot: Snapshot,
+    *,
+    removed: Mapping[Repository, Mapping[str, Digest]],
+    only: Sequence[Reference],
+    session: Session,
 ) -> tuple[RestoreOutcome, ...]:
     """Put back the tags that the run removed, or of those only the ones that ``only`` names.
 
     Returns one outcome a tag. A tag that is on another digest now is left alone. What the registry has collected
-    since is told apart from what failed.
+    since is told apart from what failed. Of what the snapshot lacks, only the registry's own undo can bring back.
     """
-    wanted = _wanted(snapshot, removed, only)
     outcomes: list[RestoreOutcome] = []
-    for repository, tags in wanted.items():
-        saved = snapshot.tags(repository)
-        raws = {raw.digest: raw for raw in snapshot.manifests(repository)}
-        wanted_here = {tag: saved[tag] for tag in sorted(tags)}
-        restoring = _Restoring(repository=repository, session=session, raws=raws, wanted=wanted_here)
-        _put_manifests(restoring, set(wanted_here.values()))
-        outcomes.extend(_put_tags(restoring, wanted_here))
+    for repository, wanted in _wanted(removed, only).items():
+        raws = _saved(snapshot, repository, session) if wanted else {}
+        restoring = _Restoring(repository=repository, session=session, raws=raws, wanted=wanted)
+        _put_manifests(restoring, set(wanted.values()))
+        outcomes.extend(_put_tags(restoring, wanted))
     return tuple(outcomes)
 
 
 def _wanted(
-    snapshot: Snapshot, removed: Mapping[Repository, frozenset[str]], only: Sequence[Reference]
-) -> dict[Repository, Collection[str]]:
+    removed: Mapping[Repository, Mapping[str, Digest]], only: Sequence[Reference]
+) -> Mapping[Repository, Mapping[str, Digest]]:
     if not only:
-        return {repository: removed.get(repository, frozenset()) for repository in snapshot.repositories()}
-    wanted: dict[Repository, set[str]] = {}
+        return removed
+    wanted: dict[Repository, dict[str, Digest]] = {}
     for reference in only:
-        if reference.tag is None or reference.tag not in removed.get(reference.repository, frozenset()):
+        digest = removed.get(reference.repository, {}).get(reference.tag or "")
+        if reference.tag is None or digest is None:
             raise ConfigurationError(
                 f"the run did not remove {reference}", remedy="tagsweep history RUN lists what the run removed"
             )
-        wanted.setdefault(reference.repository, set()).add(reference.tag)
-    return dict(wanted)
+        wanted.setdefault(reference.repository, {})[reference.tag] = digest
+    return wanted
+
+
+def _saved(snapshot: Snapshot, repository: Repository, session: Session) -> dict[Digest, RawManifest]:
+    """Return the manifests that the snapshot has whole: a damaged one takes only the tags that need it with it."""
+    raws: dict[Digest, RawManifest] = {}
+    for digest in snapshot.digests(repository):
+        try:
+            raws[digest] = snapshot.manifest(digest)
+        except StateError as error:
+            session.progress.note(str(error))
+    return raws
 
 
 # --- manifests ----------------------------------------------------------------------------------------------------
@@ -174,12 +189,10 @@ def _needs(restoring: _Restoring, digest: Digest) -> list[Digest]:
 
 
 def _put_one(restoring: _Restoring, digest: Digest) -> tuple[RestoreKind, str]:
-    raw = restoring.raws.get(digest)
-    if raw is None:
-        return RestoreKind.FAILED, "its bytes are not in the snapshot"
     if _take_back(restoring, digest):
         return RestoreKind.RESTORED, ""
-    return _put_bytes(restoring, digest, raw)
+    raw = restoring.raws.get(digest)
+    return _put_bytes(restoring, digest, raw) if raw is not None else _NO_BYTES
 
 
 def _put_bytes(restoring: _Restoring, digest: Digest, raw: RawManifest) -> tuple[RestoreKind, str]:
@@ -254,9 +267,10 @@ def _put_tag(restoring: _Restoring, tag: str, digest: Digest) -> tuple[RestoreKi
         if now == digest:
             by_registry = digest in restoring.taken_back
             return (RestoreKind.RESTORED, BY_REGISTRY) if by_registry else (RestoreKind.PRESENT, "")
-        if now is not None:
-            return RestoreKind.MOVED, f"it is on {now.short} now, and was left there"
-        driver.put_manifest(path, tag, restoring.raws[digest])
+        raw = restoring.raws.get(digest)
+        if now is not None or raw is None:
+            return (RestoreKind.MOVED, f"it is on {now.short} now, and was left there") if now else _NO_BYTES
+        driver.put_manifest(path, tag, raw)
         now = driver.resolve_tag(path, tag)
     except RegistryError as error:
         return RestoreKind.FAILED, str(error)

@@ -18,14 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tagsweep.app.session import Session
-    from tagsweep.model.plan import Plan
-    from tagsweep.model.reference import Repository
+    from tagsweep.model.plan import Plan, RepositoryPlan
+    from tagsweep.model.reference import Digest, Repository
 
 
-def removed_by(run_id: str, *, session: Session) -> tuple[RunRecord, Plan, Mapping[Repository, frozenset[str]]]:
-    """Return a run, its plan and the tags that it removed, by repository."""
+def removed_by(run_id: str, *, session: Session) -> tuple[RunRecord, Plan, Mapping[Repository, Mapping[str, Digest]]]:
+    """Return a run, its plan and the tags that it removed with the digests that they had, by repository."""
     run, plan = load_run(run_id, session=session)
-    return run, plan, gone_tags(plan, run_outcomes(run, session=session))
+    gone = gone_tags(plan, run_outcomes(run, session=session))
+    return run, plan, {part.repository: _digests(part, gone[part.repository]) for part in plan.repositories}
+
+
+def _digests(part: RepositoryPlan, gone: frozenset[str]) -> Mapping[str, Digest]:
+    return {each.tag: each.digest for each in part.decisions if each.tag in gone and each.digest is not None}
 
 
 def undo(run_id: str, references: Sequence[str], *, session: Session) -> tuple[RestoreOutcome, ...]:
