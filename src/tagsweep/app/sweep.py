@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tagsweep.app.apply import apply_plan, progressed, removed_tags
+from tagsweep.app.lost_runs import recall_runs
 from tagsweep.app.record import check_record, write_record
 from tagsweep.app.verify import verify_run
 from tagsweep.core.storage import space
@@ -44,6 +45,7 @@ def sweep(plan: Plan, data: bytes, *, seal: str, session: Session) -> Swept:
     goes on from there.
     """
     check_record(plan)
+    recall_runs(session)
     try:
         applied = apply_plan(plan, data, seal=seal, session=session)
         run, outcomes, resumed = applied.run, applied.outcomes, applied.resumed
@@ -61,6 +63,7 @@ def verify_again(run_id: str | None, *, session: Session) -> Swept:
 
 def load_run(run_id: str | None, *, session: Session) -> tuple[RunRecord, Plan]:
     """Return a run and the plan that it carried out; None means the last run."""
+    recall_runs(session)
     ledger = session.ledger
     if run_id is None:
         runs = ledger.runs()

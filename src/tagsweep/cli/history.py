@@ -15,11 +15,13 @@ from tagsweep.cli.options import emit, json_option, open_session, screen, state_
 @json_option
 def command(*, run: str | None, state: Path | None, as_json: bool) -> None:
     """List the runs of this state directory, newest first, or show every step of RUN."""
+    from tagsweep.app.lost_runs import recall_runs  # noqa: PLC0415 (not for --help)
     from tagsweep.app.sweep import load_run, run_outcomes  # noqa: PLC0415 (not for --help)
     from tagsweep.report import json_report, terminal_run  # noqa: PLC0415 (not for --help)
 
     with open_session(state) as session:
         if run is None:
+            recall_runs(session)
             runs = sorted(session.ledger.runs(), key=lambda entry: entry.started_at, reverse=True)
             if as_json:
                 emit(json_report.history(runs))

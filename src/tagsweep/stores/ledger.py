@@ -29,8 +29,8 @@ _SCHEMA: Final = Schema(
     what="a ledger of tagsweep",
     application_id=0x74736C67,
     pragmas=("journal_mode = DELETE", "synchronous = FULL", "foreign_keys = ON"),
-    broken="restore a backup, or move the file away: tagsweep begins a new one, which knows no first-seen, no earlier "
-    "runs (tagsweep restore needs them) and no used plans",
+    broken="restore a backup, or move the file away: tagsweep begins a new one, which knows no first-seen and no "
+    "earlier counts; the runs and the plans that they used come back from the directory runs",
     migrations=(
         """
         CREATE TABLE repositories (
