@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from tagsweep.app.make_plan import make_plan
 from tagsweep.app.planfiles import read_plan, write_plan
 from tagsweep.app.session import Session
 from tagsweep.app.sweep import sweep
+from tagsweep.cli.progress import LiveProgress, LogProgress
 from tagsweep.config import parse_policy
 from tagsweep.model.errors import RateLimited
 from tagsweep.model.run import RunStatus
+from tagsweep.ports import Progress
 from tagsweep.stores.state import StateDirectory
 from tagsweep.testing import images
 from tagsweep.testing.fake import FakeRegistry, LoggedRequest
@@ -62,7 +65,9 @@ def write_the_plan(place: Place, host: str, clock: InstantClock, count: int) -> 
         write_plan(planned.plan, place.plan, session=session)
 
 
-def sweep_plan(path: Path, state: Path, clock: InstantClock | None = None, progress: Quiet | None = None) -> RunStatus:
+def sweep_plan(
+    path: Path, state: Path, clock: InstantClock | None = None, progress: Progress | None = None
+) -> RunStatus:
     """Carry the plan out on a clock on which waiting takes no time; return how the run ended."""
     plan, data, seal = read_plan(path)
     with Session(
@@ -132,6 +137,24 @@ def test_a_sweep_that_was_killed_in_the_limit_is_taken_up(
         done = [request.target for request in removals if request.status == 204]
         assert len(done) == len(set(done)) == count
         assert any(request.status == 429 for request in removals)
+
+
+@pytest.mark.parametrize("kind", [LiveProgress, LogProgress])
+def test_a_pause_is_shown_where_people_look(
+    place: Place, monkeypatch: pytest.MonkeyPatch, kind: type[LiveProgress | LogProgress]
+) -> None:
+    """On a terminal and in a log each pause has its line, once and not once a thread: who, why and how long."""
+    monkeypatch.setenv("TAGSWEEP_USERNAME", ADMIN.name)
+    monkeypatch.setenv("TAGSWEEP_PASSWORD", ADMIN.secret)
+    clock, shown = InstantClock(START), io.StringIO()
+    limit = TimedLimit(allowed=20, seconds=300, clock=clock, form=RetryForm.X_RETRY_AFTER, method="DELETE")
+    with FakeRegistry(DOCKER_HUB, apis=[HubApi(logins=[ADMIN], clock=clock, limit=limit)]) as registry:
+        fill(registry, 60)
+        write_the_plan(place, registry.host, clock, 60)
+        assert sweep_plan(place.plan, place.state, clock, kind(shown)) is RunStatus.DONE
+        pauses = [line for line in shown.getvalue().splitlines() if "waiting" in line]
+        assert 2 <= len(pauses) <= 4
+        assert all(f"{registry.host} answers 429: waiting 5 min as it asks" in line for line in pauses)
 
 
 def test_a_limit_of_hours_stops_the_run_which_the_same_plan_takes_up(

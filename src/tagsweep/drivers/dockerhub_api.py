@@ -31,7 +31,7 @@ API: Final = "https://hub.docker.com"
 _PAGE: Final = 100
 _LISTINGS: Final = 3
 """How often a listing is read that changes while it is read."""
-_OK, _NOT_FOUND = 200, 404
+_OK, _FORBIDDEN, _NOT_FOUND = 200, 403, 404
 
 
 class HubApi:
@@ -126,28 +126,38 @@ class HubApi:
         """Yield the repositories of one namespace that these credentials may see."""
         doing = f"list the repositories of {namespace}"
         path = f"/v2/namespaces/{namespace}/repositories"
-        for name in self._entries(self._rest(namespace), path, doing=doing):
+        for name in self._entries(self._rest(namespace), path, doing=doing, about=namespace):
             yield f"{namespace}/{name}"
 
     def tags(self, repository: str) -> tuple[ListedTag, ...]:
         """Return every tag with its times, its digest where the API tells it, and why it is immutable, if it is."""
         doing = f"list the tags of {repository}"
         rules = immutable_rules(self.describe(repository))
-        entries = self._entries(self._rest(repository), f"{_path(repository)}/tags", doing=doing)
+        path = f"{_path(repository)}/tags"
+        entries = self._entries(self._rest(repository), path, doing=doing, about=repository)
         locked = locked_tags(rules, entries, verify=self._verifier(repository))
         listed = (read_tag(entry, place=self.place, doing=doing) for entry in entries.values())
         return tuple(replace(tag, locked=locked.get(tag.name, "")) for tag in listed)
 
     def locked(self, repository: str, tag: str) -> str:
-        """Return why a tag is immutable now, in words; empty where it is not."""
+        """Return why a tag is immutable now, in words; empty where it is not.
+
+        Asked after a 403 to its removal: one that is the tag's own says nothing of the other tags.
+        """
         rules = immutable_rules(self.describe(repository))
-        return locked_tags(rules, (tag,), verify=self._verifier(repository)).get(tag, "")
+        why = locked_tags(rules, (tag,), verify=self._verifier(repository)).get(tag, "")
+        if why:
+            self._rest(repository).excuse("DELETE", repository)
+        return why
 
     def knows_absent(self, repository: str, tag: str) -> bool:
         """Tell whether the API answers that there is no such tag."""
-        return self._rest(repository).send("HEAD", f"{_path(repository)}/tags/{tag}").status == _NOT_FOUND
+        return (
+            self._rest(repository).send("HEAD", f"{_path(repository)}/tags/{tag}", about=repository).status
+            == _NOT_FOUND
+        )
 
-    def _entries(self, client: RestClient, path: str, *, doing: str) -> dict[str, dict[str, Any]]:
+    def _entries(self, client: RestClient, path: str, *, doing: str, about: str) -> dict[str, dict[str, Any]]:
         """Return all entries of a listing by their names. Pages are numbered, so that whatever is pushed or removed
         meanwhile moves the rest to other pages: the counts tell, and the listing is then read anew.
         """
@@ -158,6 +168,7 @@ class HubApi:
                 path,
                 doing=doing,
                 query={"page": 1, "page_size": _PAGE},
+                about=about,
                 following=lambda _, document: read_page(document, place=self.place, doing=doing).following,
             )
             for document in documents:
@@ -173,13 +184,20 @@ class HubApi:
         )
 
     def _verifier(self, repository: str) -> Verify:
+        refused = False
+
         def verify(rule: str) -> frozenset[str] | None:
-            if self.credentials(repository) is None:
+            nonlocal refused
+            if refused or self.credentials(repository) is None:
                 return None
             client, path = self._rest(repository), f"{_path(repository)}/immutabletags/verify"
-            response = client.send("POST", path, body={"regex": rule})
+            response = client.send("POST", path, body={"regex": rule}, about=repository)
             if response.status != _OK:
-                return None  # it is for administrators: whoever may not ask takes the tag for immutable
+                # It is for administrators: whoever may not ask takes the tag for immutable, and asks no more.
+                refused = response.status == _FORBIDDEN
+                if refused:
+                    client.excuse("POST", repository)
+                return None
             document = client.read(response, doing=f"verify {rule!r}")
             names = document.get("tags") if isinstance(document, dict) else None
             return frozenset(map(str, names)) if isinstance(names, list) else None

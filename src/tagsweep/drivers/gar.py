@@ -143,7 +143,7 @@ class GarDriver(OverOci):
         if not self._login.authorize(""):
             return _Told(words=(f"{unknown}: these credentials are of no use at Google's REST API",))
         try:
-            found = self._rest.find(f"/v1/{path}", doing=f"read the settings of {path}")
+            found = self._rest.find(f"/v1/{path}", doing=f"read the settings of {path}", about=repository)
         except RegistryError as error:
             return _Told(words=(f"{unknown} (artifactregistry.repositories.get: {error.status or 'no answer'})",))
         if not isinstance(found, dict):
@@ -234,7 +234,7 @@ class GarDriver(OverOci):
         if path is None or not self._login.authorize(""):
             return False
         try:
-            return self._rest.find(f"/v1/{path}", doing=f"look for {repository}") is None
+            return self._rest.find(f"/v1/{path}", doing=f"look for {repository}", about=repository) is None
         except RegistryError:
             return False
 

@@ -133,6 +133,10 @@ class RestClient:
             )
         return response
 
+    def excuse(self, method: str, about: str) -> None:
+        """Say that a 403 was about one thing, such as a tag that is protected, so that the rest is asked on."""
+        self._breaker.answered(method, about)
+
     def ask(
         self,
         method: str,

@@ -467,6 +467,25 @@ def test_a_403_is_immutability_or_a_right() -> None:
         assert set(registry.tags(REPOSITORY)) == {"v1", "sha-1"}
 
 
+def test_tags_that_became_immutable_do_not_stop_the_others() -> None:
+    """However many refusals are a tag's own, the circuit stays closed; refusals for want of a right open it."""
+    names = tuple(f"v{number}" for number in range(15))
+    with hub(tags=(*names, "sha-1", "sha-2")) as (registry, api, driver, _):
+        driver.probe(REPOSITORY)
+        api.make_immutable(REPOSITORY, "v.*")
+        for name in names:
+            with pytest.raises(Conflict, match="immutable"):
+                driver.delete_tag(REPOSITORY, name)
+        assert driver.delete_tag(REPOSITORY, "sha-1")
+        api.make_immutable(REPOSITORY)
+        registry.fail_next(100, status=403, method="DELETE")
+        registry.clear_log()
+        for _ in range(15):
+            with pytest.raises(PermissionDenied):
+                driver.delete_tag(REPOSITORY, "sha-2")
+        assert len(sent(registry, "DELETE")) == 10
+
+
 def test_a_removal_whose_fate_is_unknown_is_not_repeated() -> None:
     """A 502 to the DELETE is the caller's to look into: one request was sent."""
     with hub() as (registry, _, driver, _):
@@ -540,6 +559,15 @@ def test_whoever_may_not_ask_takes_the_tag_for_immutable(login: HubLogin | None)
         locked = {tag.name: tag.locked for tag in driver.list_tags(REPOSITORY) if tag.locked}
         assert set(locked) == {"v1", "dev-2"}
         assert "may hold it" in locked["dev-2"]
+
+
+def test_many_rules_that_may_not_be_verified_are_no_failure() -> None:
+    """Whoever may not verify rules is refused once and not asked on; the listing is complete, with every doubt."""
+    with hub(ORGANIZATION, tags=TAGS) as (registry, api, driver, _):
+        api.make_immutable(REPOSITORY, *(f"e{'v' * one}?-2" for one in range(1, 15)), "a")
+        for _ in range(12):
+            assert {tag.name for tag in driver.list_tags(REPOSITORY) if tag.locked} == {"dev-2", "sha-3", "latest"}
+        assert registry.count("POST", "/verify") == 12
 
 
 settings: dict[str, tuple[Mapping[str, Any], bool]] = {
