@@ -6,21 +6,19 @@ Amazon does not say whether a HEAD at the registry API counts as one.
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from tagsweep.core.options import OptionReader
 from tagsweep.drivers import oci_probe
-from tagsweep.drivers.ecr_api import LARGEST_BATCH, PRIVATE, EcrApi, EcrTokens, connect_api, moment
+from tagsweep.drivers.ecr_api import PRIVATE, EcrApi, connect_api, moment
+from tagsweep.drivers.ecr_base import EcrBase, registry_of
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.oci_hosts import endpoint
-from tagsweep.drivers.over_oci import OverOci, as_digest, need
-from tagsweep.http.transport import CurlTransport
+from tagsweep.drivers.over_oci import as_digest, need
 from tagsweep.model.capability import Capabilities, Capability, Support
-from tagsweep.model.errors import NotFound, PermissionDenied, ProtocolViolation, RegistryError
+from tagsweep.model.errors import NotFound, PermissionDenied, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.model.reference import Digest, is_tag, parse_tag
@@ -49,25 +47,20 @@ _POLLS: Final = 180
 """Together half an hour: Amazon says that a restore takes up to 20 minutes."""
 
 
-class EcrDriver(OverOci):
+class EcrDriver(EcrBase):
     """Implements :class:`tagsweep.ports.RegistryDriver`, :class:`tagsweep.ports.DeletesMany` and
     :class:`tagsweep.ports.TakesBack`. Made by :meth:`connect`.
     """
 
     name = "ecr"
-    largest_batch = LARGEST_BATCH
 
     def __init__(
         self, *, api: EcrApi, oci: OciDriver, place: str, archives: bool, clock: Clock, progress: Progress
     ) -> None:
-        self._api = api
-        self._oci = oci
-        self._place = place
+        super().__init__(api=api, oci=oci, place=place)
         self._archives = archives
         self._clock = clock
         self._progress = progress
-        self._probed: dict[str, Capabilities] = {}
-        self._probing = threading.Lock()
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> EcrDriver:
@@ -81,31 +74,12 @@ class EcrDriver(OverOci):
         api = connect_api(PRIVATE, settings, options, clock=clock, progress=progress)
         options.done()
         host = endpoint(settings).host
-        oci = OciDriver(
-            settings,
-            transport=CurlTransport(place=settings.host, ca=settings.ca),
-            lookup=EcrTokens(host, api, clock).find,
-            clock=clock,
-            progress=progress,
-        )
+        oci = registry_of(settings, api, clock=clock, progress=progress)
         return cls(api=api, oci=oci, place=host, archives=archives, clock=clock, progress=progress)
 
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many requests were sent so far, by method; every question to Amazon's API is a POST."""
-        return Counter(self._oci.counts) + Counter(self._api.counts)
-
-    def close(self) -> None:
-        """Give back the connections."""
-        self._oci.close()
-        self._api.close()
-
     # --- abilities ------------------------------------------------------------------------------------------------
-    def capabilities(self, repository: str) -> Capabilities:
-        """Return what was probed in ``repository``, or Unknown for what a probe would tell."""
-        known = self._probed.get(repository)
-        if known is not None:
-            return known
+    def declared(self) -> Capabilities:
+        """Return what is known of this registry without asking it."""
         return Capabilities(
             delete_tag=_WHOLE_IMAGES if self._archives else _NOT_PROBED,
             delete_manifest=_NOT_PROBED,
@@ -226,23 +200,6 @@ class EcrDriver(OverOci):
         return next(active, None)
 
     # --- changes --------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
-        """Remove the tag, and with the last one on it the image; False if it was absent."""
-        doing = f"remove the tag {parse_tag(tag)} of {repository}"
-        need(self.capabilities(repository).delete_tag, place=self._place, doing=doing)
-        return self._api.delete_one(repository, {"imageTag": tag}, doing=doing)
-
-    def delete_tags(self, repository: str, tags: Mapping[str, Digest]) -> Mapping[str, bool | RegistryError]:
-        """Remove up to a hundred tags by one request; what the answer does not mention is left out.
-
-        Each is named by its tag alone: an identifier with tag and digest may stand for the whole image.
-        """
-        doing = f"remove {len(tags)} tags of {repository}"
-        need(self.capabilities(repository).delete_tag, place=self._place, doing=doing)
-        names = [parse_tag(tag) for tag in tags]
-        ended = self._api.delete(repository, [{"imageTag": tag} for tag in names], doing=doing)
-        return {tag: end for tag, end in zip(names, ended, strict=True) if end is not None}
-
     def delete_manifest(self, repository: str, digest: Digest) -> bool:
         """Delete (or archive) the image with every tag on it; False if it was absent.
 

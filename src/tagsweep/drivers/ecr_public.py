@@ -3,44 +3,38 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from tagsweep.core.options import OptionReader
 from tagsweep.drivers import oci_probe
-from tagsweep.drivers.ecr_api import LARGEST_BATCH, PUBLIC, EcrApi, EcrTokens, connect_api, moment
+from tagsweep.drivers.ecr_api import PUBLIC, EcrApi, connect_api, moment
+from tagsweep.drivers.ecr_base import EcrBase, registry_of
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.oci_hosts import endpoint
-from tagsweep.drivers.over_oci import OverOci, as_digest, need
-from tagsweep.http.transport import CurlTransport
+from tagsweep.drivers.over_oci import as_digest, need
 from tagsweep.model.capability import Capabilities, Capability, Support
-from tagsweep.model.errors import InvalidReference, PermissionDenied, ProtocolViolation, RegistryError
+from tagsweep.model.errors import InvalidReference, PermissionDenied, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import Digest, is_tag, parse_tag
+from tagsweep.model.reference import Digest, is_tag
 from tagsweep.ports import Clock, ListedTag, Progress
 
 _NOT_PROBED: Final = Capability(support=Support.UNKNOWN, why="not probed yet")
 _RECLAIM: Final = "Amazon frees the space of deleted images by itself; nothing has to be done."
 
 
-class EcrPublicDriver(OverOci):
+class EcrPublicDriver(EcrBase):
     """Implements :class:`tagsweep.ports.RegistryDriver` and :class:`tagsweep.ports.DeletesMany`.
 
     A repository is ``ALIAS/NAME``; only those of one's own registry can be listed and deleted from.
     """
 
     name = "ecr-public"
-    largest_batch = LARGEST_BATCH
 
     def __init__(self, *, api: EcrApi, oci: OciDriver, place: str) -> None:
-        self._api = api
-        self._oci = oci
-        self._place = place
-        self._probed: dict[str, Capabilities] = {}
-        self._probing = threading.Lock()
+        super().__init__(api=api, oci=oci, place=place)
         self._own: frozenset[str] | None = None
         self._asking = threading.Lock()
 
@@ -54,31 +48,12 @@ class EcrPublicDriver(OverOci):
         api = connect_api(PUBLIC, settings, options, clock=clock, progress=progress)
         options.done()
         host = endpoint(settings).host
-        oci = OciDriver(
-            settings,
-            transport=CurlTransport(place=settings.host, ca=settings.ca),
-            lookup=EcrTokens(host, api, clock).find,
-            clock=clock,
-            progress=progress,
-        )
+        oci = registry_of(settings, api, clock=clock, progress=progress)
         return cls(api=api, oci=oci, place=host)
 
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many requests were sent so far, by method; every question to Amazon's API is a POST."""
-        return Counter(self._oci.counts) + Counter(self._api.counts)
-
-    def close(self) -> None:
-        """Give back the connections."""
-        self._oci.close()
-        self._api.close()
-
     # --- abilities ------------------------------------------------------------------------------------------------
-    def capabilities(self, repository: str) -> Capabilities:
-        """Return what was probed in ``repository``, or Unknown for what a probe would tell."""
-        known = self._probed.get(repository)
-        if known is not None:
-            return known
+    def declared(self) -> Capabilities:
+        """Return what is known of this registry without asking it."""
         return Capabilities(
             delete_tag=_NOT_PROBED,
             delete_manifest=_NOT_PROBED,
@@ -161,20 +136,6 @@ class EcrPublicDriver(OverOci):
         return tuple(listed.values())
 
     # --- changes --------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
-        """Remove the tag, and with the last one on it the image; False if it was absent."""
-        doing = f"remove the tag {parse_tag(tag)} of {repository}"
-        need(self.capabilities(repository).delete_tag, place=self._place, doing=doing)
-        return self._api.delete_one(self._name(repository), {"imageTag": tag}, doing=doing)
-
-    def delete_tags(self, repository: str, tags: Mapping[str, Digest]) -> Mapping[str, bool | RegistryError]:
-        """Remove up to a hundred tags by one request; what the answer does not mention is left out."""
-        doing = f"remove {len(tags)} tags of {repository}"
-        need(self.capabilities(repository).delete_tag, place=self._place, doing=doing)
-        names = [parse_tag(tag) for tag in tags]
-        ended = self._api.delete(self._name(repository), [{"imageTag": tag} for tag in names], doing=doing)
-        return {tag: end for tag, end in zip(names, ended, strict=True) if end is not None}
-
     def delete_manifest(self, repository: str, digest: Digest) -> bool:
         """Delete the image with every tag on it; False if it was absent. Conflict where an index still lists it."""
         doing = f"delete {repository}@{digest.short}"
