@@ -11,7 +11,7 @@ from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import RegistryDriver
 from tagsweep.testing.driver_suite import DriverSuite
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.harness import FakeHarness, Harness, InstantClock, Quiet
+from tagsweep.testing.harness import FakeHarness, Harness
 from tagsweep.testing.vendors.digitalocean import DIGITALOCEAN, PREFIX, DigitalOceanApi
 
 
@@ -22,7 +22,7 @@ class DigitalOceanHarness(FakeHarness):
         """Return a new driver."""
         host = self.registry.host
         settings = RegistrySettings(host=host, options={"api": f"http://{host}{PREFIX}"})
-        return DigitalOceanDriver.connect(settings, clock=InstantClock(), progress=Quiet())
+        return DigitalOceanDriver.connect(settings, clock=self.clock, progress=self.progress)
 
 
 class TestDigitalOceanDriver(DriverSuite):

@@ -38,7 +38,7 @@ class HubHarness(FakeHarness):
         """Return a new driver."""
         options = {"api": f"http://{self.registry.host}", **self._options}
         settings = RegistrySettings(host=self.registry.host, options=options)
-        return HubDriver.connect(settings, clock=InstantClock(), progress=Quiet())
+        return HubDriver.connect(settings, clock=self.clock, progress=self.progress)
 
 
 class TestHubDriver(DriverSuite):

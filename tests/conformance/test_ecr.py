@@ -15,7 +15,7 @@ from tagsweep.ports import RegistryDriver
 from tagsweep.testing import images
 from tagsweep.testing.driver_suite import DriverSuite
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.harness import FakeHarness, Harness, InstantClock, Quiet
+from tagsweep.testing.harness import FakeHarness, Harness
 from tagsweep.testing.vendors.ecr import ECR, EcrFake
 from tagsweep.testing.vendors.ecr_requests import AccessKey
 
@@ -33,7 +33,7 @@ class EcrHarness(FakeHarness):
         """Return a new driver."""
         options = {"endpoint_url": f"http://{self.registry.host}", **self._options}
         settings = RegistrySettings(host=self.registry.host, options=options)
-        driver: RegistryDriver = self._driver.connect(settings, clock=InstantClock(), progress=Quiet())
+        driver: RegistryDriver = self._driver.connect(settings, clock=self.clock, progress=self.progress)
         return driver
 
     def changes(self) -> int | None:

@@ -14,7 +14,7 @@ from tagsweep.ports import RegistryDriver
 from tagsweep.testing import images
 from tagsweep.testing.driver_suite import ABSENT, DriverSuite
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.harness import FakeHarness, Harness, InstantClock, Quiet
+from tagsweep.testing.harness import FakeHarness, Harness
 from tagsweep.testing.vendors.gar import GAR, GarFake
 
 CASES: dict[str, dict[str, Any]] = {
@@ -35,7 +35,7 @@ class GarHarness(FakeHarness):
         """Return a new driver."""
         options = {"api": f"http://{self.registry.host}", "location": "us"}
         settings = RegistrySettings(host=self.registry.host, options=options)
-        return GarDriver.connect(settings, clock=InstantClock(), progress=Quiet())
+        return GarDriver.connect(settings, clock=self.clock, progress=self.progress)
 
 
 class TestGarDriver(DriverSuite):

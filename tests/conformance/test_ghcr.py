@@ -14,7 +14,7 @@ from tagsweep.ports import RegistryDriver
 from tagsweep.testing import images
 from tagsweep.testing.driver_suite import DriverSuite
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.harness import FakeHarness, Harness, InstantClock, Quiet
+from tagsweep.testing.harness import FakeHarness, Harness
 from tagsweep.testing.vendors.ghcr import GHCR, GitHubPackages
 
 
@@ -27,9 +27,9 @@ class GhcrHarness(FakeHarness):
 
     def connect(self) -> RegistryDriver:
         """Return a new driver, with tags removed by moving them where that is tested."""
-        clock = InstantClock()
-        driver = GhcrDriver.connect(RegistrySettings(host=self.registry.host), clock=clock, progress=Quiet())
-        return untag_by_moving(driver, clock=clock) if self._moving else driver
+        settings = RegistrySettings(host=self.registry.host)
+        driver = GhcrDriver.connect(settings, clock=self.clock, progress=self.progress)
+        return untag_by_moving(driver, clock=self.clock) if self._moving else driver
 
 
 class TestGhcrDriver(DriverSuite):

@@ -13,7 +13,7 @@ from tagsweep.ports import RegistryDriver
 from tagsweep.testing.access import READ_ONLY, BearerAccess
 from tagsweep.testing.driver_suite import DriverSuite
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.harness import FakeHarness, Harness, InstantClock, Quiet
+from tagsweep.testing.harness import FakeHarness, Harness
 from tagsweep.testing.vendors.gitlab import GITLAB, GitLabApi, GitLabToken
 
 SECRET = "glpat-secret-of-a-user"
@@ -30,7 +30,7 @@ class GitLabHarness(FakeHarness):
     def connect(self) -> RegistryDriver:
         """Return a new driver."""
         settings = RegistrySettings(host=self.registry.host, options=self._options)
-        return GitLabDriver.connect(settings, clock=InstantClock(), progress=Quiet())
+        return GitLabDriver.connect(settings, clock=self.clock, progress=self.progress)
 
 
 class TestGitLabDriver(DriverSuite):

@@ -13,7 +13,7 @@ from tagsweep.ports import RegistryDriver
 from tagsweep.testing.access import READ_ONLY, BearerAccess
 from tagsweep.testing.driver_suite import DriverSuite
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.harness import FakeHarness, Harness, InstantClock, Quiet
+from tagsweep.testing.harness import FakeHarness, Harness
 from tagsweep.testing.vendors.quay import QUAY, QuayApi, QuayToken
 
 TOKEN = "oauth-token-of-a-user"
@@ -30,7 +30,7 @@ class QuayHarness(FakeHarness):
     def connect(self) -> RegistryDriver:
         """Return a new driver."""
         settings = RegistrySettings(host=self.registry.host, options=self._options)
-        return QuayDriver.connect(settings, clock=InstantClock(), progress=Quiet())
+        return QuayDriver.connect(settings, clock=self.clock, progress=self.progress)
 
 
 class TestQuayDriver(DriverSuite):

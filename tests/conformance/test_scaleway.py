@@ -12,7 +12,7 @@ from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import RegistryDriver
 from tagsweep.testing import images
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.harness import FakeHarness, Harness, InstantClock, Quiet
+from tagsweep.testing.harness import FakeHarness, Harness
 from tagsweep.testing.vendors.scaleway import PREFIX, SCALEWAY, ScalewayApi
 from tests.conformance.last_tag import LastTagSuite
 
@@ -24,7 +24,7 @@ class ScalewayHarness(FakeHarness):
         """Return a new driver."""
         host = self.registry.host
         settings = RegistrySettings(host=host, options={"api": f"http://{host}{PREFIX}", "region": "fr-par"})
-        return ScalewayDriver.connect(settings, clock=InstantClock(), progress=Quiet())
+        return ScalewayDriver.connect(settings, clock=self.clock, progress=self.progress)
 
 
 class TestScalewayDriver(LastTagSuite):

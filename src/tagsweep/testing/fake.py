@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Protocol, Self, assert_never, runtime_checkable
+from typing import Final, Protocol, Self, TypeAlias, assert_never, runtime_checkable
 
 from tagsweep.model.manifest import RawManifest
 from tagsweep.model.reference import Digest
@@ -70,6 +70,10 @@ class VendorApi(Protocol):
         ...
 
 
+Interposer: TypeAlias = Callable[[WireRequest, Callable[[WireRequest], Answer]], Answer]
+"""Stands before a registry: given a request and what answers it, returns the answer that is sent."""
+
+
 @runtime_checkable
 class RefinesRegistry(Protocol):
     """A vendor API whose registry API answers some requests in another way than any dialect. Rights were checked."""
@@ -84,7 +88,8 @@ class FakeRegistry:
 
     ``on_request`` is called before each request is answered and may change the registry: that is how a test moves a
     tag between two requests of a client. ``latency`` is added to every answer, in seconds. ``apis`` are what a vendor
-    serves beside the registry API.
+    serves beside the registry API. ``interposer``, where it is set, may answer in the registry's place, or change what it
+    answers, as a proxy would.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class FakeRegistry:
     ) -> None:
         self.dialect = dialect
         self.on_request = on_request
+        self.interposer: Interposer | None = None
         self.latency = latency
         self.faults = Faults(rate_limit=rate_limit)
         self._access = access
@@ -179,6 +185,11 @@ class FakeRegistry:
         """Take a tag away, whatever the dialect allows."""
         with self._storage.lock:
             del self._storage.repositories[repository].tags[tag]
+
+    def remove_repository(self, repository: str) -> None:
+        """Take a whole repository away."""
+        with self._storage.lock:
+            del self._storage.repositories[repository]
 
     def remove_manifest(self, repository: str, digest: Digest) -> None:
         """Lose a manifest and leave everything that names it."""
@@ -263,7 +274,8 @@ class FakeRegistry:
             time.sleep(self.latency)
         answer = self.faults.strike(request, Moment.BEFORE)
         if answer is None:
-            answer = self._perform(request)
+            interposer = self.interposer
+            answer = self._perform(request) if interposer is None else interposer(request, self._perform)
             answer = self.faults.strike(request, Moment.AFTER) or answer
         with self._log_lock:
             self._log.append(_logged(request, answer.status))

@@ -6,7 +6,7 @@ import json
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tagsweep.model.errors import NotFound
 from tagsweep.model.policy import RegistrySettings
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tagsweep.ports import Clock, DriverFactory, Progress, RegistryDriver
-    from tagsweep.testing.fake import FakeRegistry
+    from tagsweep.testing.fake import FakeRegistry, Interposer
     from tagsweep.testing.images import BuiltImage
+    from tagsweep.testing.wire import WireRequest
 
 
 class Harness(Protocol):
@@ -49,6 +50,38 @@ class Harness(Protocol):
 
     def changes(self) -> int | None:
         """Return how many requests were sent so far that delete or write; None where that cannot be told."""
+        ...
+
+
+@runtime_checkable
+class Interposes(Protocol):
+    """A harness whose registry is in this process, so that the suite can break what it answers.
+
+    Real servers are none: what needs this is then skipped. ``clock`` is the one that drivers got.
+    """
+
+    clock: InstantClock
+    progress: Quiet
+
+    @property
+    def base(self) -> str:
+        """The scheme and authority that the registry answers at."""
+        ...
+
+    def interpose(self, interposer: Interposer | None) -> None:
+        """Let this answer in the registry's place from now on; None: let nothing stand before it."""
+        ...
+
+    def is_change(self, request: WireRequest) -> bool:
+        """Tell whether a request changes what the registry holds."""
+        ...
+
+    def remove_tag(self, tag: str) -> None:
+        """Take a tag away, as somebody else would."""
+        ...
+
+    def remove_repository(self) -> None:
+        """Take the whole repository away."""
         ...
 
 
@@ -99,14 +132,15 @@ class FakeHarness:
     def __init__(self, registry: FakeRegistry, factory: DriverFactory) -> None:
         self.registry = registry
         self._factory = factory
+        self.clock = InstantClock()
+        self.progress = Quiet()
         self.digest_delete_takes_tags = registry.dialect.digest_delete_takes_tags
         self.put_checks_blobs = registry.dialect.checks_blobs
 
     def connect(self) -> RegistryDriver:
         """Return a new driver with a clock on which retries take no time."""
-        clock: Clock = InstantClock()
-        progress: Progress = Quiet()
-        return self._factory.connect(RegistrySettings(host=self.registry.host), clock=clock, progress=progress)
+        settings = RegistrySettings(host=self.registry.host)
+        return self._factory.connect(settings, clock=self.clock, progress=self.progress)
 
     def seed(self, image: BuiltImage, *tags: str) -> None:
         """Store an image by the back door."""
@@ -124,6 +158,27 @@ class FakeHarness:
     def changes(self) -> int | None:
         """Count what the log shows."""
         return sum(1 for request in self.registry.requests if request.method not in ("GET", "HEAD"))
+
+    @property
+    def base(self) -> str:
+        """Where the fake answers."""
+        return f"http://{self.registry.host}"
+
+    def interpose(self, interposer: Interposer | None) -> None:
+        """Stand before the fake."""
+        self.registry.interposer = interposer
+
+    def is_change(self, request: WireRequest) -> bool:
+        """Tell it by the method; POST signs in and searches."""
+        return request.method in ("DELETE", "PUT", "PATCH")
+
+    def remove_tag(self, tag: str) -> None:
+        """Take the tag away by the back door."""
+        self.registry.remove_tag(self.repository, tag)
+
+    def remove_repository(self) -> None:
+        """Take the repository away by the back door."""
+        self.registry.remove_repository(self.repository)
 
 
 class LayoutHarness:
