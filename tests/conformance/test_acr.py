@@ -10,8 +10,9 @@ import pytest
 from tagsweep.drivers.acr import AcrDriver
 from tagsweep.testing.driver_suite import DriverSuite
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.harness import FakeHarness, Harness
-from tagsweep.testing.vendors.acr import ACR, AcrFake
+from tagsweep.testing.harness import Harness
+from tagsweep.testing.vendors.acr import ACR, AcrFake, Lock
+from tests.conformance.lockable import LockableHarness
 
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -30,4 +31,6 @@ class TestAcrDriver(DriverSuite):
         monkeypatch.setenv("TAGSWEEP_USERNAME", acr.username)
         monkeypatch.setenv("TAGSWEEP_PASSWORD", acr.password)
         with FakeRegistry(ACR, apis=[acr]) as registry:
-            yield FakeHarness(registry, AcrDriver)
+            yield LockableHarness(
+                registry, AcrDriver, lambda path, tag: acr.lock(path, tag, Lock(delete_enabled=False))
+            )

@@ -13,7 +13,7 @@ from tagsweep.ports import RegistryDriver
 from tagsweep.testing.dialects import Dialect
 from tagsweep.testing.driver_suite import DriverSuite
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.harness import FakeHarness, Harness, InstantClock, Quiet
+from tagsweep.testing.harness import FakeHarness, Harness, InstantClock
 from tagsweep.testing.vendors.dockerhub import DOCKER_HUB, DOCKER_HUB_CASCADING, HubApi, HubLogin, Right
 
 ADMIN = HubLogin(name="team", secret="dckr_pat_admin")

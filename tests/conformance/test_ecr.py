@@ -18,6 +18,7 @@ from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import FakeHarness, Harness
 from tagsweep.testing.vendors.ecr import ECR, EcrFake
 from tagsweep.testing.vendors.ecr_requests import AccessKey
+from tagsweep.testing.wire import WireRequest
 
 READ_ONLY = AccessKey(denied=frozenset({"BatchDeleteImage", "UpdateImageStorageClass"}))
 
@@ -40,6 +41,11 @@ class EcrHarness(FakeHarness):
         """Count what changes something: every question to the API is a POST, so the operations tell."""
         writing = sum(1 for each in self.registry.requests if each.method in ("PUT", "DELETE"))
         return writing + sum(1 for each in self._api.asked if each in READ_ONLY.denied)
+
+    def is_change(self, request: WireRequest) -> bool:
+        """Tell it by the operation as well."""
+        operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
+        return operation in READ_ONLY.denied or super().is_change(request)
 
 
 class _EcrSuite(DriverSuite):

@@ -13,7 +13,7 @@ from tagsweep.testing import images
 from tagsweep.testing.access import READ_ONLY, BearerAccess
 from tagsweep.testing.driver_suite import DriverSuite
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.harness import FakeHarness, Harness
+from tagsweep.testing.harness import Harness
 from tagsweep.testing.vendors.harbor import (
     DELETE_ARTIFACT,
     EVERY_RIGHT,
@@ -22,6 +22,7 @@ from tagsweep.testing.vendors.harbor import (
     HarborAccount,
     HarborApi,
 )
+from tests.conformance.lockable import LockableHarness
 
 NAME, SECRET = "robot$team+sweeper", "secret-of-the-robot"
 RIGHTS = {
@@ -47,7 +48,7 @@ class TestHarborDriver(DriverSuite):
         )
         harbor = HarborApi(accounts=[HarborAccount(name=NAME, secret=SECRET, rights=rights)])
         with FakeRegistry(HARBOR, access=access, apis=[harbor]) as registry:
-            yield FakeHarness(registry, HarborDriver)
+            yield LockableHarness(registry, HarborDriver, lambda _, tag: harbor.make_immutable("team", tag))
 
     def test_deleting_a_manifest_takes_all_its_tags_and_no_other(
         self, harness: Harness, driver: RegistryDriver

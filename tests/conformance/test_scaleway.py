@@ -65,3 +65,16 @@ class TestScalewayDriver(LastTagSuite):
         assert driver.delete_tag(harness.repository, "v1") is False
         assert driver.delete_tag(harness.repository, "never") is False
         assert list(harness.tags()) == ["v2"]
+
+    def test_a_moved_tag_takes_along_nothing_of_either_digest(self, harness: Harness, driver: RegistryDriver) -> None:
+        """A tag that came to share a digest since it was listed is a Conflict, and everything stays."""
+        planned, newer = images.image("planned"), images.image("newer")
+        harness.seed(planned, "v1")
+        harness.seed(newer, "latest")
+        if not driver.probe(harness.repository).delete_tag.usable:
+            pytest.skip("this key deletes nothing")
+        assert driver.list_tags(harness.repository)
+        harness.seed(newer, "v1")
+        with pytest.raises(Conflict):
+            driver.delete_tag(harness.repository, "v1")
+        assert dict(harness.tags()) == {"v1": newer.top, "latest": newer.top}

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from tagsweep.drivers.vendor_lists import digest_in, newest, objects, within
 from tagsweep.http.failures import failure
 from tagsweep.http.rest import RestClient
-from tagsweep.model.errors import AuthenticationFailed, Conflict, ProtocolViolation
+from tagsweep.model.errors import AuthenticationFailed, Conflict, PermissionDenied, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.reference import Digest
 
@@ -63,7 +63,7 @@ def folders(rest: RestClient, place: Place, *, note: Callable[[str], None]) -> d
     headers = {"Content-Type": "text/plain"}
     try:
         response = rest.send("POST", "/api/search/aql", body=query(place), headers=headers, about=place.key)
-    except AuthenticationFailed as error:
+    except (AuthenticationFailed, PermissionDenied) as error:
         note(f"{error}: nothing is known of pushes and pulls")
         return {}
     if response.status == _FORBIDDEN:

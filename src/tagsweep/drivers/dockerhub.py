@@ -168,7 +168,7 @@ class HubDriver:
         credentials = self._api.credentials(repository)
         if credentials is None:
             return Capability(why=f"no credentials for Docker Hub were found; {_RIGHTS}")
-        who = f"{credentials.username} ({credentials.found_in})"
+        who = f"{credentials.whose} ({credentials.found_in})"
         if credentials.password.startswith(ORGANIZATION_TOKEN):
             why = "is an organization access token, which can pull and push but not delete"
             return Capability(why=f"{who} {why}; {_RIGHTS}")

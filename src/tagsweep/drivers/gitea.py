@@ -20,7 +20,7 @@ from tagsweep.drivers.vendor_access import authorized, basic
 from tagsweep.drivers.vendor_lists import listed, moment
 from tagsweep.http.failures import failure
 from tagsweep.model.capability import Capabilities
-from tagsweep.model.errors import AuthenticationFailed
+from tagsweep.model.errors import AuthenticationFailed, PermissionDenied
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import Clock, ListedTag, Progress
@@ -116,7 +116,7 @@ class GiteaDriver(OverOci):
         query: dict[str, str | int] = {"type": "container", "q": image, "page": page, "limit": _PAGE}
         try:
             response = self._rest.send("GET", f"/packages/{quote(owner, safe='')}", query=query, about=owner)
-        except AuthenticationFailed:
+        except (AuthenticationFailed, PermissionDenied):
             self._without_times(owner, "wants other credentials")
             return (), 0
         if response.status in (_FORBIDDEN, _NOT_FOUND):

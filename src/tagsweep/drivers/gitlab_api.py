@@ -179,7 +179,7 @@ class GitLabApi:
         """Return the document at ``path``, or None where these credentials may not read it or GitLab has none."""
         try:
             response = self._rest.send("GET", path, about=path)
-        except AuthenticationFailed:
+        except (AuthenticationFailed, PermissionDenied):
             return None  # job tokens are for some calls only
         return None if response.status in _REFUSED else self._rest.read(response, doing=f"read {path}")
 

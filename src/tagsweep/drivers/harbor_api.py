@@ -15,7 +15,7 @@ from tagsweep.drivers.over_oci import as_digest
 from tagsweep.drivers.vendor_lists import as_tag, listed, moment, text_in, whole
 from tagsweep.http.auth import Lookup
 from tagsweep.http.rest import RestClient
-from tagsweep.model.errors import AuthenticationFailed, InvalidReference, ProtocolViolation
+from tagsweep.model.errors import AuthenticationFailed, InvalidReference, PermissionDenied, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.reference import Digest
 from tagsweep.ports import ListedTag, Response
@@ -136,7 +136,7 @@ class HarborApi:
         try:
             named = BY_NAME if path.startswith("/projects/") else {}
             response = self.send("GET", path, repository, query=query, headers=named)
-        except AuthenticationFailed:
+        except (AuthenticationFailed, PermissionDenied):
             return None
         return None if response.status in _REFUSED else self._rest.read(response, doing=f"read {path}")
 

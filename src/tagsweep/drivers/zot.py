@@ -20,7 +20,7 @@ from tagsweep.drivers.vendor_access import authorized, basic
 from tagsweep.drivers.vendor_lists import moment, newest, objects, within
 from tagsweep.http.failures import failure
 from tagsweep.model.capability import Capabilities
-from tagsweep.model.errors import AuthenticationFailed, ProtocolViolation
+from tagsweep.model.errors import AuthenticationFailed, PermissionDenied, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import Clock, ListedTag, Progress
@@ -91,7 +91,7 @@ class ZotDriver(OverOci):
                 response = self._rest.send(
                     "GET", _SEARCH, query={"query": _query(repository, fields)}, about=repository
                 )
-            except AuthenticationFailed:
+            except (AuthenticationFailed, PermissionDenied):
                 self._without_times("wants other credentials")
                 return {}
             if response.status == _UNPROCESSABLE:

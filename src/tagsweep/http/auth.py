@@ -40,7 +40,7 @@ class Credentials:
     Clouds hand out credentials that end: from ``good_until`` (monotonic seconds) on they are looked up anew.
     """
 
-    username: str = ""
+    username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     identity_token: str = field(default="", repr=False)
     found_in: str = ""
@@ -52,6 +52,13 @@ class Credentials:
         if not self.username and not self.password:
             return ""
         return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
+
+    @property
+    def whose(self) -> str:
+        """The user's name, fit for a message: some registries take a token as the name as well (DigitalOcean)."""
+        if not self.username:
+            return "the identity token" if self.identity_token else "the token"
+        return "the token" if self.username in (self.password, self.identity_token) else self.username
 
 
 Lookup: TypeAlias = Callable[[str], Credentials | None]
@@ -263,7 +270,7 @@ class AuthSession:
     def _reject(self, credentials: Credentials, response: Response) -> AuthenticationFailed:
         said = read_error(response.body).message
         error = AuthenticationFailed(
-            f"{self._place} rejects the credentials of {credentials.username or 'the identity token'} "
+            f"{self._place} rejects the credentials of {credentials.whose} "
             f"({credentials.found_in})" + (f": {said}" if said else ""),
             remedy=_login(self._place),
             status=response.status,

@@ -24,6 +24,7 @@ from tagsweep.model.manifest import Manifest
 from tagsweep.model.reference import Digest
 from tagsweep.ports import RegistryDriver
 from tagsweep.testing import images
+from tagsweep.testing.ability_suite import AbilitySuite
 from tagsweep.testing.fault_suite import FaultSuite
 from tagsweep.testing.harness import Harness
 from tagsweep.testing.images import BuiltImage
@@ -33,7 +34,7 @@ LONGEST_TAG = "t" * 128
 ODD_TAGS = ("UPPER", "1", "_", "a.b-c_d", "2025.04.1", LONGEST_TAG)
 
 
-class DriverSuite(FaultSuite):
+class DriverSuite(AbilitySuite, FaultSuite):
     """Subclass it as ``Test…`` and define the fixture ``harness``."""
 
     @pytest.fixture

@@ -131,10 +131,10 @@ class FaultSuite:
                     deleting = _deletions(harness, image.top)[number](driver, driver.probe(harness.repository))
                     line.restart(_changes(where, _performed_and_lost(status)))
                     found = line.told(deleting) if deleting is not None else True
-                    sent = line.changes
+                    sent = [(each.method, each.target, each.body) for each in line.asked if where.is_change(each)]
                     line.restart(None)
-                assert sent <= 1, f"{sent} requests to delete were sent"
-                assert isinstance(found, RegistryError) or sent == 0 or found is True
+                assert len(set(sent)) == len(sent), "a change was sent twice"
+                assert isinstance(found, RegistryError) or not sent or found is True
 
     def test_a_tag_that_vanishes_before_its_deletion_is_no_error(
         self, harness: Harness, driver: RegistryDriver
@@ -193,8 +193,8 @@ class FaultSuite:
 
     def test_a_limited_deletion_waits_and_is_done(self, harness: Harness, driver: RegistryDriver) -> None:
         """A deletion that a limit refused is sent again after the pause, and not before."""
-        harness.seed(images.image("other"), "other")
-        harness.seed(images.image("limited"), "v1", "latest")
+        harness.seed(images.image("other"), "latest", "other")
+        harness.seed(images.image("limited"), "v1")
         if not driver.probe(harness.repository).delete_tag.usable:
             pytest.skip("one tag cannot be deleted here")
         with line_before(harness) as (where, line):

@@ -85,6 +85,15 @@ class Interposes(Protocol):
         ...
 
 
+@runtime_checkable
+class Locks(Protocol):
+    """A harness that can lock one tag by the registry's own means."""
+
+    def lock(self, tag: str) -> None:
+        """Let the registry refuse to remove ``tag``."""
+        ...
+
+
 class InstantClock:
     """A clock on which waiting takes no time; ``slept`` is how long was waited in all. Many threads may wait on it."""
 

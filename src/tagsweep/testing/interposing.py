@@ -83,11 +83,6 @@ class Line:
         """How many requests came since the rule began."""
         return self._number
 
-    @property
-    def changes(self) -> int:
-        """How many requests of them were to change something."""
-        return sum(1 for request in self.asked if self._harness.is_change(request))
-
     def told(self, call: Callable[[], _Value]) -> _Value | Told:
         """Return what ``call`` returns or what error it raises; no error may show a credential."""
         try:

@@ -437,3 +437,19 @@ def test_a_catalog_that_is_shut_is_told_in_words() -> None:
     with pytest.raises(PermissionDenied, match="lack the right to list all repositories") as caught:
         run(session(USER), registry, "DELETE", CATALOG)
     assert caught.value.remedy == "name the repositories in targets"
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        Credentials(username="t0p-s3cret", password="t0p-s3cret", found_in="environment"),
+        Credentials(username="t0p-s3cret", identity_token="t0p-s3cret", found_in="environment"),
+        Credentials(password="t0p-s3cret", found_in="environment"),
+    ],
+    ids=["as name and password", "as name and identity token", "without a name"],
+)
+def test_a_token_that_is_the_name_as_well_is_not_shown(credentials: Credentials) -> None:
+    """Where a registry takes a token as the user's name, neither the message nor the repr shows it."""
+    assert "t0p" not in credentials.whose
+    assert "t0p" not in repr(credentials)
+    assert USER.whose == "robot"
