@@ -17,9 +17,11 @@ from tagsweep.ports import DeletesMany, ReadsTimes, RegistryDriver, TakesBack, T
 from tagsweep.testing import images
 from tagsweep.testing.harness import Harness, Locks
 from tagsweep.testing.interposing import line_before, web_page
+from tagsweep.testing.wire import Answer
 
 LENGTHS = (1, 9, 10, 11, 49, 50, 51, 99, 100, 101, 201)
 """Around the pages of the registries' APIs: 10, 50 and 100."""
+EMPTY = Answer(status=200, headers={"Content-Type": "application/json"}, body=b"{}")
 NOBODYS = Digest("sha256:" + "0" * 64)
 
 
@@ -28,13 +30,15 @@ class AbilitySuite:
 
     # --- listing --------------------------------------------------------------------------------------------------
     def test_lists_of_every_length_are_complete(self, harness: Harness, driver: RegistryDriver) -> None:
-        """Whether a page is not full, exactly full or followed by one tag, every tag is listed once."""
-        built = [images.image(f"digest {number}") for number in range(3)]
+        """Whether a page is not full, exactly full or followed by one tag, every tag is listed once.
+
+        Two tags share a digest each time: some registries page by tag, others by image.
+        """
         names: list[str] = []
         for length in LENGTHS:
             for number in range(len(names), length):
-                harness.seed(built[number % 3], name := f"build-{number}")
-                names.append(name)
+                names.append(f"build-{number}")
+                harness.seed(images.image(f"digest {number // 2}"), names[-1])
             found = [tag.name for tag in driver.list_tags(harness.repository)]
             assert len(found) == length
             assert set(found) == set(names)
@@ -119,7 +123,7 @@ class AbilitySuite:
         harness.seed(image, "sha-1", "latest")
         batch = _batch(harness, driver)
         with line_before(harness) as (where, line):
-            for answer in (web_page(200), web_page(403), web_page(500)):
+            for answer in (EMPTY, web_page(200), web_page(403), web_page(500)):
                 line.rule = lambda _, request, perform, answer=answer: (  # type: ignore[misc] # mypy cannot type a lambda's default
                     answer if where.is_change(request) else perform(request)
                 )
@@ -127,7 +131,7 @@ class AbilitySuite:
                     done = batch.delete_tags(harness.repository, {"sha-1": image.top})
                 except RegistryError:
                     continue
-                assert isinstance(done["sha-1"], RegistryError)
+                assert not isinstance(done.get("sha-1"), bool)
         assert harness.tags().keys() == {"sha-1", "latest"}
 
     def test_a_batch_that_is_not_known_to_work_is_not_tried(self, harness: Harness, driver: RegistryDriver) -> None:
@@ -152,7 +156,7 @@ class AbilitySuite:
         _delete(harness, driver, driver.probe(harness.repository), image.top)
         assert "v1" not in harness.tags()
         if driver.take_back(harness.repository, image.top, ["v1"]):
-            assert harness.tags()["v1"] == image.top
+            assert harness.tags().get("v1") == image.top
             assert driver.has_manifest(harness.repository, image.top)
         assert harness.tags().keys() >= {"other", "another"}
 
