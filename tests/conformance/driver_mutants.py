@@ -1,7 +1,7 @@
 """Deliberate mistakes in drivers, each with the test of the shipped DriverSuite that has to notice.
 
-Most were made by somebody's tool once. A mutant that the suite lets pass is a hole in the suite. The snippets are exact;
-when the code changes, the test that applies them says which one has to be written anew.
+Most were made by somebody's tool once. A mutant that the suite lets pass is a hole in the suite. The snippets are exact:
+when code changes, the test that applies them says which one has to be written anew.
 """
 
 from __future__ import annotations
@@ -103,8 +103,10 @@ _LISTING: Final = (
         (
             _PAGING,
             "        response = fetch(url)",
-            "        try:\n            response = fetch(url)\n        except Exception:\n            if seen:\n"
-            "                return\n            raise",
+            (
+                "        try:\n            response = fetch(url)\n        except Exception:\n            if seen:\n"
+                "                return\n            raise"
+            ),
         ),
     ),
     _mutant(
@@ -210,8 +212,10 @@ _LOOKING: Final = (
         (
             _OCI,
             "        return self._resolve(repository, parse_tag(tag))",
-            '        known = self.__dict__.setdefault("_known", {})\n'
-            "        return known.setdefault((repository, tag), self._resolve(repository, parse_tag(tag)))",
+            (
+                '        known = self.__dict__.setdefault("_known", {})\n'
+                "        return known.setdefault((repository, tag), self._resolve(repository, parse_tag(tag)))"
+            ),
         ),
     ),
     _mutant(
@@ -271,8 +275,10 @@ _CHANGING: Final = (
         (
             "drivers/acr.py",
             "        response = self._untag(repository, tag)\n        if",
-            "        on = self._oci.resolve_tag(repository, tag)\n"
-            "        response = self._oci._delete(repository, on or tag)\n        if",
+            (
+                "        on = self._oci.resolve_tag(repository, tag)\n"
+                "        response = self._oci._delete(repository, on or tag)\n        if"
+            ),
         ),
     ),
     _mutant(
@@ -282,14 +288,18 @@ _CHANGING: Final = (
         (
             _OCI,
             "        return self._resolve(repository, parse_tag(tag))",
-            "        found = self._resolve(repository, parse_tag(tag))\n"
-            '        self.__dict__.setdefault("_on", {})[found] = tag\n        return found',
+            (
+                "        found = self._resolve(repository, parse_tag(tag))\n"
+                '        self.__dict__.setdefault("_on", {})[found] = tag\n        return found'
+            ),
         ),
         (
             _OCI,
             "        return self._deleted(repository, digest)",
-            '        tag = self.__dict__.get("_on", {}).get(digest)\n'
-            "        return self._deleted(repository, (self._resolve(repository, tag) if tag else None) or digest)",
+            (
+                '        tag = self.__dict__.get("_on", {}).get(digest)\n'
+                "        return self._deleted(repository, (self._resolve(repository, tag) if tag else None) or digest)"
+            ),
         ),
     ),
     _mutant(
@@ -299,8 +309,10 @@ _CHANGING: Final = (
         (
             _OCI,
             "        response = self._delete(repository, reference)\n",
-            "        response = self._delete(repository, reference)\n        if response.status == 403:\n"
-            "            return False\n",
+            (
+                "        response = self._delete(repository, reference)\n        if response.status == 403:\n"
+                "            return False\n"
+            ),
         ),
     ),
     _mutant(
@@ -355,8 +367,10 @@ _CHANGING: Final = (
         (
             _OCI,
             "        response = self._delete(repository, reference)\n",
-            "        response = self._delete(repository, reference)\n        if response.status == 500:\n"
-            "            response = self._delete(repository, reference)\n",
+            (
+                "        response = self._delete(repository, reference)\n        if response.status == 500:\n"
+                "            response = self._delete(repository, reference)\n"
+            ),
         ),
     ),
     _mutant(

@@ -1,4 +1,4 @@
-"""The registries that mutants of drivers are tried against, by name: fakes, with the harness of the driver's own suite."""
+"""The registries that mutants of drivers are tried against, by name: fakes, each with the harness of its own suite."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tagsweep.drivers.ecr import EcrDriver
 from tagsweep.drivers.gitea import GiteaDriver
 from tagsweep.drivers.harbor import HarborDriver
 from tagsweep.drivers.oci import OciDriver
+from tagsweep.drivers.quay import OAUTH_USER
 from tagsweep.drivers.scaleway import ScalewayDriver
 from tagsweep.testing import images
 from tagsweep.testing.access import BasicAccess, BearerAccess
@@ -40,7 +41,7 @@ from tests.conformance.test_dockerhub import ADMIN, HubHarness
 from tests.conformance.test_ecr import EcrHarness
 from tests.conformance.test_ghcr import GhcrHarness
 from tests.conformance.test_gitlab import GitLabHarness
-from tests.conformance.test_quay import OAUTH_USER, OPTIONS, TOKEN, QuayHarness
+from tests.conformance.test_quay import OPTIONS, TOKEN, QuayHarness
 from tests.conformance.test_scaleway import ScalewayHarness
 
 Patch = pytest.MonkeyPatch

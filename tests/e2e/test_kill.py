@@ -35,7 +35,7 @@ points = [("GET", 5), ("DELETE", 3), ("DELETE", 12), ("DELETE", 60), ("DELETE", 
 @pytest.mark.parametrize("dialect", [DISTRIBUTION_2_8, DISTRIBUTION_3], ids=lambda dialect: str(dialect.name))
 @pytest.mark.parametrize(("method", "number"), points)
 def test_killed_and_resumed_is_as_never_killed(place: Place, dialect: Dialect, method: str, number: int) -> None:
-    """Killed with -9 while saving, deleting or verifying, then the same command: the same end and one record."""
+    """Hazard 46: killed with -9 while saving, deleting or verifying, the same command ends alike, with one record."""
     child: list[subprocess.Popen[str]] = []
     with FakeRegistry(dialect) as registry:
         tags = fill(registry, gateway())

@@ -27,7 +27,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_the_driver_is_found_by_its_entry_point_only_where_it_is_installed(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """tagsweep finds the driver of the other package by name, and refuses the name without the package."""
+    """A plan finds the driver of the other package by name, and refuses the name without the package."""
     command = [sys.executable, "-c", FIND]
     found = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert found.stdout.strip() == "tagsweep_shelf"

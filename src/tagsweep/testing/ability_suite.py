@@ -124,7 +124,7 @@ class AbilitySuite:
         batch = _batch(harness, driver)
         with line_before(harness) as (where, line):
             for answer in (EMPTY, web_page(200), web_page(403), web_page(500)):
-                line.rule = lambda _, request, perform, answer=answer: (  # type: ignore[misc] # mypy cannot type a lambda's default
+                line.rule = lambda _, request, perform, answer=answer: (
                     answer if where.is_change(request) else perform(request)
                 )
                 try:

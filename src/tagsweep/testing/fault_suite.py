@@ -39,7 +39,7 @@ class FaultSuite:
     # --- listings -------------------------------------------------------------------------------------------------
     @pytest.mark.parametrize("status", LISTING_FAULTS)
     def test_an_error_in_a_listing_is_no_shorter_list(self, harness: Harness, status: int) -> None:
-        """Whichever request of a listing fails, once or from then on, the list is complete or an error is raised."""
+        """Whichever request of a listing fails, once or for good, the list is complete or raises (hazards 42, 43)."""
         names = [f"build-{number}" for number in range(8)]
         for name in names:
             harness.seed(images.image(name), name)

@@ -41,7 +41,7 @@ good_pauses: list[tuple[Mapping[str, str], float]] = [
 
 @pytest.mark.parametrize(("headers", "seconds"), good_pauses)
 def test_the_pause_that_a_server_asks_for_is_read(headers: Mapping[str, str], seconds: float) -> None:
-    """Seconds, HTTP dates and unix times are understood; a moment in the past is no wait, never a negative one."""
+    """Seconds, HTTP dates and unix times are understood; a moment that is past is no negative wait (hazard 42)."""
     assert told_pause(headers, NOON) == pytest.approx(seconds)
 
 
