@@ -1,7 +1,7 @@
 """Deliberate mistakes in drivers, each with the test of the shipped DriverSuite that has to notice.
 
-Most were made by somebody's tool once. A mutant that the suite lets pass is a hole in the suite. The snippets are exact:
-when code changes, the test that applies them says which one has to be written anew.
+Most were made by somebody's tool once. A mutant that the suite lets pass is a hole in it. The snippets are exact: when
+code changes, the test that applies them says which one has to be written anew.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ _LISTING: Final = (
         (
             _OCI,
             "tuple(ListedTag(name=name) for name in self.tag_names(repository))",
-            "tuple(ListedTag(name=name) for name in self.tag_names(repository) if self.fetch_manifest(repository, name))",
+            "tuple(ListedTag(name=n) for n in self.tag_names(repository) if self.fetch_manifest(repository, n))",
         ),
     ),
     _mutant(

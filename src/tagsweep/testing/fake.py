@@ -88,7 +88,7 @@ class FakeRegistry:
 
     ``on_request`` is called before each request is answered and may change the registry: that is how a test moves a
     tag between two requests of a client. ``latency`` is added to every answer, in seconds. ``apis`` are what a vendor
-    serves beside the registry API. ``interposer``, where it is set, may answer in the registry's place, or change what it
+    serves beside the registry API. ``interposer``, where set, may answer in the registry's place or change what it
     answers, as a proxy would.
     """
 
