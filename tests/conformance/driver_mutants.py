@@ -342,11 +342,7 @@ _CHANGING: Final = (
             f"{name}-takes-a-proxy's-404-for-gone",
             name,
             _REFUSED,
-            (
-                f"drivers/{name}.py",
-                "if response.status == _NOT_FOUND and self._oci.resolve_tag(repository, tag) is None:",
-                "if response.status == _NOT_FOUND:",
-            ),
+            ("drivers/over_oci.py", "        if self._oci.resolve_tag(repository, tag) is None:", "        if error:"),
         )
         for name in ("artifactory", "scaleway", "gitlab", "quay")
     ),

@@ -6,45 +6,38 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from tagsweep.drivers.composed import NOT_PROBED, ComposedDriver, transports
+from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.oci import OciDriver
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.vendor_access import authorized, basic, by_absent_tag
 from tagsweep.http.failures import failure
-from tagsweep.http.rest import RestClient
 from tagsweep.model.capability import Capabilities, Capability
 from tagsweep.model.errors import Conflict, NotFound, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import Digest, parse_tag
+from tagsweep.model.reference import Digest
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
-_REMOVED, _NOT_FOUND, _FROZEN = 204, 404, 409
+_NOT_FOUND, _FROZEN = 404, 409
 _NOBODYS_TAG = "tagsweep-asks-whether-it-may-remove"
 _BY_DIGEST = Capability(why="Shelf removes tags; it takes manifests that no tag needs by itself")
 
 
-class ShelfDriver(ComposedDriver):
-    """Manifests and blobs are the OCI registry API's, by ComposedDriver; here is what is Shelf's own."""
+class ShelfDriver(OverOci):
+    """Manifests and blobs are the OCI registry API's, by OverOci; here is what is Shelf's own."""
 
     name = "shelf"
+
+    def __init__(self, connection: Connection) -> None:
+        where = connection.where
+        lookup = CredentialStore(where.host).find
+        self._rest = connection.rest(f"{where.base_url}/shelf", authorize=authorized(lookup, basic))
+        super().__init__(place=where.host, oci=connection.oci(lookup), beside=self._rest)
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> ShelfDriver:
         """Return a driver; nothing is sent yet."""
-        transport, api_transport = transports(settings)
-        lookup = CredentialStore(settings.host).find
-        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
-        rest = RestClient(
-            transport=api_transport,
-            base_url=f"{oci.client.base_url}/shelf",
-            place=settings.host,
-            clock=clock,
-            progress=progress,
-            authorize=authorized(lookup, basic),
-            concurrency=settings.concurrency,
-        )
-        return cls(settings, oci=oci, rest=rest)
+        return cls(Connection.to(settings, clock=clock, progress=progress))
 
     def declared(self) -> Capabilities:
         """Return what holds for every Shelf; whether these credentials may remove a tag is not known yet."""
@@ -57,7 +50,7 @@ class ShelfDriver(ComposedDriver):
 
     def find_out(self, repository: str) -> Capabilities:
         """Try to remove a tag that nobody has: a right shows by 404, a missing one by 403."""
-        removal = by_absent_tag(lambda: self._remove(repository, _NOBODYS_TAG), place=self.place)
+        removal = by_absent_tag(lambda: self._ask_to_remove(repository, _NOBODYS_TAG), place=self._place)
         return replace(self.declared(), delete_tag=removal, referrers=self._oci.probe_referrers(repository))
 
     def list_repositories(self) -> Iterator[str]:
@@ -70,17 +63,17 @@ class ShelfDriver(ComposedDriver):
         found: dict[str, ListedTag] = {}
         query = {"repository": repository}
         while True:
-            response = self.rest.send("GET", "/tags", query=query, about=repository)
+            response = self._rest.send("GET", "/tags", query=query, about=repository)
             if response.status == _NOT_FOUND:
-                raise NotFound(f"{self.place}: cannot {doing}: there is no such repository", status=_NOT_FOUND)
-            document = self.rest.read(response, doing=doing)
+                raise NotFound(f"{self._place}: cannot {doing}: there is no such repository", status=_NOT_FOUND)
+            document = self._rest.read(response, doing=doing)
             try:
                 page = [self._read(entry) for entry in document["tags"]]
                 more = document["more"]
             except (KeyError, TypeError, ValueError) as error:
-                raise ProtocolViolation(f"{self.place}: cannot {doing}: the answer is no page of tags") from error
+                raise ProtocolViolation(f"{self._place}: cannot {doing}: the answer is no page of tags") from error
             if more and (not page or page[-1].name in found):
-                raise ProtocolViolation(f"{self.place}: cannot {doing}: the pages turn in a circle")
+                raise ProtocolViolation(f"{self._place}: cannot {doing}: the pages turn in a circle")
             found.update((tag.name, tag) for tag in page)
             if not more:
                 return tuple(found.values())
@@ -95,17 +88,13 @@ class ShelfDriver(ComposedDriver):
             locked=entry["frozen"] and f"it is frozen on Shelf: {entry['frozen']}",
         )
 
-    def delete_tag(self, repository: str, tag: str) -> bool:
-        """Remove the tag and nothing else; False if it was absent, which only the registry API can tell for certain."""
-        doing = f"remove the tag {parse_tag(tag)} of {repository}"
-        self.require(repository, lambda able: able.delete_tag, doing)
-        response = self._remove(repository, tag)
-        if response.status == _REMOVED:
-            return True
-        if response.status == _NOT_FOUND and self._oci.resolve_tag(repository, tag) is None:
-            return False
-        error = failure(response, place=self.place, doing=doing)
-        raise Conflict(str(error), remedy="thaw it, or let it stay") if response.status == _FROZEN else error
+    def _remove(self, repository: str, tag: str, doing: str) -> bool:
+        """Remove the tag and nothing else, once it is known that this works; False if it was absent."""
+        response = self._ask_to_remove(repository, tag)
+        if response.status == _FROZEN:
+            error = failure(response, place=self._place, doing=doing)
+            raise Conflict(str(error), remedy="thaw it, or let it stay", status=_FROZEN)
+        return self._ended(repository, tag, response, doing)  # asks the registry API too where the answer is 404
 
-    def _remove(self, repository: str, tag: str) -> Response:
-        return self.rest.send("DELETE", "/tags", query={"repository": repository, "name": tag}, about=repository)
+    def _ask_to_remove(self, repository: str, tag: str) -> Response:
+        return self._rest.send("DELETE", "/tags", query={"repository": repository, "name": tag}, about=repository)
