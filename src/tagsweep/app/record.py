@@ -34,9 +34,12 @@ def reports_path(plan: Plan) -> Path | None:
 
 
 def _beside_policy(plan: Plan, name: str | None) -> Path | None:
-    if name is None:
-        return None
-    base = Path(plan.policy_path).parent
+    return None if name is None else beside(plan.policy_path, name)
+
+
+def beside(policy_path: str, name: str) -> Path:
+    """Return the path ``name`` of a policy, which begins at its directory."""
+    base = Path(policy_path).parent
     # A plan that was made on another machine: its policy's directory is not here, the working directory is.
     return (base if base.is_dir() else Path()) / name
 
@@ -78,12 +81,13 @@ def _read(path: Path) -> str:
 
 def write_record(report: SweepReport, *, session: Session) -> tuple[Path, ...]:
     """Write the changelog entry and all reports, and return where; the same run writes the same entry once."""
-    from tagsweep.report import html, json_report, markdown  # noqa: PLC0415 (only a sweep needs them)
+    from tagsweep.report import html, json_report, markdown, removed_csv  # noqa: PLC0415 (only a sweep needs them)
 
     texts = {
         "report.md": markdown.sweep(report),
         "report.html": html.sweep(report),
         "report.json": json_report.dump(json_report.sweep(report)),
+        "removed.csv": removed_csv.removed(report),
     }
     written = []
     run = report.run.id
@@ -105,9 +109,16 @@ def write_record(report: SweepReport, *, session: Session) -> tuple[Path, ...]:
 def _write_changelog(path: Path, report: SweepReport) -> None:
     from tagsweep.report import changelog  # noqa: PLC0415 (only a sweep needs it)
 
+    write_entry(path, changelog.entry(report), run_id=report.run.id)
+
+
+def write_entry(path: Path, entry: str, *, run_id: str) -> None:
+    """Put an entry into a changelog, once for each ``run_id``; raises StateError."""
+    from tagsweep.report import changelog  # noqa: PLC0415 (only a sweep needs it)
+
     with _alone(path.resolve().parent):
         existing = _read(path) if path.exists() else ""
-        text = changelog.insert(existing, changelog.entry(report), run_id=report.run.id)
+        text = changelog.insert(existing, entry, run_id=run_id)
         if text != existing:
             mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
             durable.write_file(path, text.encode(), mode=mode)

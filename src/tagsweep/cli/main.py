@@ -22,6 +22,7 @@ BUG: Final = 70
 """The exit code for an error that nobody foresaw (EX_SOFTWARE of sysexits.h)."""
 
 _COMMANDS: Final = {
+    "init": "Find the families of tags and write a policy for them.",
     "inventory": "Show what is in the repositories: tags, classes, times.",
     "usage": "Show what is in use, where, and who says so.",
     "plan": "Decide what may go and write it down. Changes nothing.",
@@ -30,7 +31,10 @@ _COMMANDS: Final = {
     "verify": "Check that all that was to stay works, and the rest is gone.",
     "restore": "Put back what a run removed.",
     "history": "List the runs, or show one.",
+    "run": "Plan, apply, verify and record unattended, when due.",
+    "schedule": "Write the job that runs it: CI, Kubernetes, systemd, cron.",
     "watch": "Ask again and again what is in use, and remember it.",
+    "lint": "Check tags against the naming policy, in CI or a registry.",
     "doctor": "Show what a registry and your credentials allow.",
     "demo": "Do the whole way on a throw-away registry.",
 }

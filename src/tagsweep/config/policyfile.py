@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypedDict
 
 from tagsweep.config import keeping, matching, targets, units
+from tagsweep.config.notifying import parse_notification
 from tagsweep.config.places import Place, did_you_mean, policy_error
 from tagsweep.config.reading import read
 from tagsweep.config.schedule import parse_schedule
@@ -24,6 +25,7 @@ from tagsweep.config.wire import (
     RuleWire,
     VerifyWire,
 )
+from tagsweep.config.wire_record import RecordWire
 from tagsweep.config.yamltree import MAX_CHARACTERS, compose
 from tagsweep.model.errors import PolicyError
 from tagsweep.model.policy import (
@@ -89,10 +91,7 @@ def parse_policy(text: str, *, path: str) -> Policy:
         limits=_limits(wire.limits, place.at("limits")),
         apply=_apply(wire.apply, place.at("apply")),
         checks=_checks(wire.verify, place.at("verify", "checks")),
-        record=RecordSettings(
-            changelog=_path(wire.record.changelog, place.at("record", "changelog")),
-            reports=_path(wire.record.reports, place.at("record", "reports")),
-        ),
+        record=_record(wire.record, place.at("record")),
         registries=_registries(wire, place.at("registries")),
         schedule=parse_schedule(wire.schedule, place.at("schedule")) if wire.schedule is not None else None,
         path=path,
@@ -240,6 +239,15 @@ def _checks(wire: VerifyWire, place: Place) -> tuple[Check, ...]:
         timeout = units.parse_positive_duration(one.timeout, at.at("timeout"))
         checks.append(Check(command=tuple(one.command), timeout=timeout))
     return tuple(checks)
+
+
+def _record(wire: RecordWire, place: Place) -> RecordSettings:
+    return RecordSettings(
+        changelog=_path(wire.changelog, place.at("changelog")),
+        reports=_path(wire.reports, place.at("reports")),
+        metrics=_path(wire.metrics, place.at("metrics")),
+        notify=tuple(parse_notification(one, place.at("notify", index)) for index, one in enumerate(wire.notify)),
+    )
 
 
 def _path(text: str | None, place: Place) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tagsweep.config.schedule import CRON_PATTERN, SCHEDULES
+from tagsweep.config.schedule import CRON_PATTERN, SCHEDULES, TIME_PATTERN
 from tagsweep.config.sources import READINGS
 from tagsweep.config.units import PERCENT_PATTERN
 from tagsweep.config.wire import KEEP_CLAUSES, PolicyWire
@@ -59,7 +59,12 @@ def _say_what_types_cannot(definitions: dict[str, Any]) -> None:
     waves["items"] = {"anyOf": [{"type": "integer", "minimum": 1}, _PERCENT]}
     schedule = definitions["Policy"]["properties"]["schedule"]
     schedule.pop("type", None)
-    schedule["anyOf"] = [{"enum": list(SCHEDULES)}, {"type": "string", "pattern": CRON_PATTERN}]
+    often = [{"enum": list(SCHEDULES)}, {"type": "string", "pattern": CRON_PATTERN}]
+    schedule["anyOf"] = [*often, {"$ref": _REFERENCES + "Schedule"}]
+    parts = definitions["Schedule"]["properties"]
+    parts["every"].pop("type", None)
+    parts["every"]["anyOf"] = often
+    parts["at"]["pattern"] = TIME_PATTERN
     properties = definitions["Policy"]["properties"]
     properties["sources"]["additionalProperties"] = {"anyOf": [_source(definitions["Evidence"]), {"type": "null"}]}
     definitions["Evidence"]["required"] = ["require"]

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from msgspec import Meta, Struct, field
 
 from tagsweep.config.units import DURATION_PATTERN
+from tagsweep.config.wire_record import RecordWire, ScheduleWire
 
 OneOrMore: TypeAlias = str | list[str]
 Duration: TypeAlias = Annotated[
@@ -297,13 +298,6 @@ class VerifyWire(Struct, kw_only=True, forbid_unknown_fields=True):
     checks: Annotated[list[CheckWire], Meta(description="Programs that must succeed.")] = field(default_factory=list)
 
 
-class RecordWire(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Where sweeps are written down; relative paths begin at the policy file."""
-
-    changelog: Annotated[str | None, Meta(description="The changelog that gets an entry for each sweep.")] = None
-    reports: Annotated[str | None, Meta(description="The directory that gets the reports of each sweep.")] = None
-
-
 class RegistryWire(Struct, kw_only=True, forbid_unknown_fields=True):
     """How one registry is reached."""
 
@@ -386,6 +380,10 @@ class PolicyWire(Struct, kw_only=True, forbid_unknown_fields=True):
         Meta(description="How registries are reached, by host."),
     ] = field(default_factory=dict)
     schedule: Annotated[
-        str | None,
-        Meta(description="How often: daily, weekly, monthly, quarterly, yearly, or five fields of cron."),
+        str | ScheduleWire | None,
+        Meta(
+            description="How often: daily, weekly, monthly, quarterly, yearly, or five fields of cron; UTC, unless "
+            "{every: …, time_zone: …} says otherwise.",
+            extra={"expected": "a word such as quarterly, or {every: quarterly, time_zone: Europe/Berlin}"},
+        ),
     ] = None

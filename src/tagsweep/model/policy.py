@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from tagsweep.model.inventory import TimeOrigin
+from tagsweep.model.schedule import Schedule
 
 
 class VersionScheme(Enum):
@@ -275,12 +276,69 @@ class Check:
     timeout: timedelta = timedelta(minutes=10)
 
 
+class NotificationKind(Enum):
+    """How people are told."""
+
+    WEBHOOK = "webhook"
+    """A JSON document of ours, posted."""
+    SLACK = "slack"
+    TEAMS = "teams"
+    EMAIL = "email"
+    APPRISE = "apprise"
+    """Whatever the library of that name can reach."""
+
+
+class NotificationEvent(Enum):
+    """When people are told."""
+
+    SWEPT = "swept"
+    NOTHING = "nothing"
+    PLANNED = "planned"
+    FAILED = "failed"
+    """Anything that did not go as it should: an error, a refusal, a partial run, damage."""
+
+
+class MailSecurity(Enum):
+    """How the connection to a mail server is protected."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    """How mail is sent. Names of environment variables stand for what is secret."""
+
+    host: str
+    sender: str
+    to: tuple[str, ...]
+    port: int | None = None
+    """None: the usual one for the security."""
+    security: MailSecurity = MailSecurity.STARTTLS
+    username_env: str | None = None
+    password_env: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """Whom to tell how an unattended run ended, and when. ``mail`` is for EMAIL, ``url_env`` for all others."""
+
+    kind: NotificationKind
+    when: tuple[NotificationEvent, ...]
+    url_env: str = ""
+    """The environment variable that holds the address, which is a secret for most services."""
+    mail: MailSettings | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordSettings:
-    """Where a sweep is written down; None means nowhere."""
+    """Where a sweep is written down; None means nowhere. ``metrics`` and ``notify`` are for unattended runs."""
 
     changelog: str | None = None
     reports: str | None = None
+    metrics: str | None = None
+    notify: tuple[Notification, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +374,6 @@ class Policy:
     checks: tuple[Check, ...] = ()
     record: RecordSettings = RecordSettings()
     registries: tuple[RegistrySettings, ...] = ()
-    schedule: str | None = None
+    schedule: Schedule | None = None
     path: str = ""
     fingerprint: str = ""

@@ -21,6 +21,7 @@ from typing import Final
 
 from tagsweep.model.decision import Verdict
 from tagsweep.model.run import SweepReport
+from tagsweep.model.schedule import Attempt, AttemptResult
 from tagsweep.report.groups import group_reasons
 from tagsweep.report.markdown_text import code, escape
 from tagsweep.report.results import RepositoryResult, put_back, results_of, totals_of
@@ -68,6 +69,23 @@ def entry(report: SweepReport) -> str:
         lines.append(f"- Taken back: {put_back(report.verification)}.")
     lines += [f"- {_verification(report)}", f"- To take it back: {code(f'tagsweep restore {run} --yes')}."]
     return "\n".join([*lines, f"<!-- /tagsweep run {run} -->", ""])
+
+
+def failed_entry(attempt: Attempt, *, entry_id: str, removed: int) -> str:
+    """Return the entry for an unattended run that came to no end of its own, or was refused; ``removed`` tags are gone.
+
+    ``entry_id`` stands where a sweep has its run, so that a second try of the same date replaces it.
+    """
+    word = "refused" if attempt.result is AttemptResult.REFUSED else "failed"
+    gone = f"{plural(removed, 'tag')} {agree(removed, 'was')} removed before that" if removed else "Nothing was removed"
+    again = "The next run tries again." if attempt.due is not None else ""
+    lines = [
+        f"### Registry sweep {word} {day(attempt.began_at)}",
+        "",
+        f"<!-- tagsweep run {entry_id} -->",
+        f"{gone}: {escape(attempt.why)}. {again}".rstrip(),
+    ]
+    return "\n".join([*lines, f"<!-- /tagsweep run {entry_id} -->", ""])
 
 
 def _repository(result: RepositoryResult) -> Iterator[str]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 from tagsweep.model.errors import InvalidReference, Malformed, PlanError, StateError
 from tagsweep.model.reference import Digest, Reference, Repository
 from tagsweep.model.run import CountPoint, RunRecord
+from tagsweep.model.schedule import Attempt
 from tagsweep.model.usage import Usage
 from tagsweep.stores.codec import Codec, writable
 from tagsweep.stores.database import Database, Schema
@@ -60,6 +61,11 @@ _SCHEMA: Final = Schema(
         CREATE TABLE usages (
             source TEXT NOT NULL, reference TEXT NOT NULL, place TEXT NOT NULL, note TEXT NOT NULL,
             first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, PRIMARY KEY (source, reference, place)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE attempts (
+            policy TEXT NOT NULL, began_at INTEGER NOT NULL, record TEXT NOT NULL, PRIMARY KEY (policy, began_at)
         ) WITHOUT ROWID
         """,
     ),
@@ -139,6 +145,19 @@ class Ledger:
     def last_digests(self, repository: Repository) -> Mapping[str, Digest]:
         """Return for each tag that was there at the last look the digest that it was on."""
         return {tag: digest for tag, (digest, _) in self.first_seen(repository).items()}
+
+    def earlier_digests(self, repository: Repository) -> Mapping[str, frozenset[Digest]]:
+        """Return for each tag that was seen to move, or to go and come back, the digests that it was on before."""
+        rows = self.database.rows(
+            "SELECT tag, digest FROM earlier_sightings JOIN repositories ON repositories.id = repository"
+            " WHERE registry = ? AND path = ?",
+            (repository.registry, repository.path),
+        )
+        found: dict[str, set[Digest]] = {}
+        with self._reading("an earlier sighting"):
+            for tag, digest in rows:
+                found.setdefault(tag, set()).add(Digest.parse(digest))
+        return {tag: frozenset(digests) for tag, digests in found.items()}
 
     # --- counts ---
     def record_counts(self, points: Iterable[CountPoint]) -> None:
@@ -263,6 +282,22 @@ class Ledger:
         """Return all runs, the newest first."""
         rows = self.database.rows("SELECT record FROM runs ORDER BY started_at DESC, id DESC")
         return tuple(self._record(text) for (text,) in rows)
+
+    # --- attempts ---
+    def save_attempt(self, attempt: Attempt) -> None:
+        """Note an attempt to run a policy unattended, or how it stands now."""
+        text = json.dumps(_CODEC.encode(Attempt, attempt), sort_keys=True)
+        with self.database.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?)",
+                (writable(attempt.policy), _micros(attempt.began_at), text),
+            )
+
+    def attempts(self, policy: str) -> tuple[Attempt, ...]:
+        """Return all attempts to run a policy, in the order of their beginning."""
+        rows = self.database.rows("SELECT record FROM attempts WHERE policy = ? ORDER BY began_at", (writable(policy),))
+        with self._reading("an attempt"):
+            return tuple(_CODEC.decode(Attempt, json.loads(text)) for (text,) in rows)
 
     def _record(self, text: str) -> RunRecord:
         with self._reading("a run"):

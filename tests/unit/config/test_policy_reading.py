@@ -34,6 +34,7 @@ from tagsweep.model.policy import (
     WaveCount,
     WavePercent,
 )
+from tagsweep.model.schedule import Schedule
 
 GOOD = "version: 1\ntargets: [acme/web]\nrules: [{name: x, match: {glob: 'y*'}, keep: []}]\nevidence: none\n"
 BASE = """\
@@ -161,7 +162,7 @@ schedule: '0 4 1 */3 *'
         RegistrySettings(host="127.0.0.1:5000", plain_http=True, concurrency=4, aliases=("registry.example",)),
         RegistrySettings(host="docker.io"),
     )
-    assert policy.schedule == "0 4 1 */3 *"
+    assert policy.schedule == Schedule(cron="0 4 1 */3 *", written="0 4 1 */3 *")
 
 
 def test_evidence_none_is_a_waiver_in_words() -> None:
@@ -205,7 +206,9 @@ def test_bytes_that_are_not_utf8_are_named_by_their_place(tmp_path: Path) -> Non
 @pytest.mark.parametrize("schedule", ["quarterly", "0 4 1 */3 *", "*/15 0-6,22 ? JAN,jul 1-5", "0 0 31 12 7"])
 def test_a_schedule_is_a_word_or_cron(schedule: str) -> None:
     """Words for periods and the five fields of cron are kept as written."""
-    assert parse_policy(GOOD + f"schedule: '{schedule}'\n", path="p").schedule == schedule
+    read = parse_policy(GOOD + f"schedule: '{schedule}'\n", path="p").schedule
+    assert read is not None
+    assert read.written == schedule
 
 
 @pytest.mark.parametrize("glob", ["y[!a]*", "[]x]", "[^a-c]?", "sha-?*", "a.b_c-*"])

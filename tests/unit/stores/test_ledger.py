@@ -431,6 +431,7 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> 
     with Ledger.open(path) as ledger:
         ledger.observe(GATEWAY, {"v1": None}, NOW)
         ledger.database.connection.execute("DROP TABLE usages")
+        ledger.database.connection.execute("DROP TABLE attempts")
         ledger.database.connection.execute("PRAGMA user_version = 1")
     with Ledger.open(path) as ledger:
         ledger.remember_usages("kubernetes/prod", [_usage("acme/api:1")], NOW)

@@ -1,0 +1,271 @@
+"""Running a policy with nobody there: is it due, plan, guards, apply, verify, record, and tell how it ended.
+
+The ledger has each attempt with the date that it was for. A date is used by an attempt that came to an end of its own
+(swept, nothing to remove, planned for approval, partial, damaged). One that was refused or failed leaves its date due,
+so that the next call tries again; a run that was broken off is taken up first, as long as its plan is good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tagsweep.app.make_plan import make_plan
+from tagsweep.app.notify import notify
+from tagsweep.app.planfiles import read_plan, write_plan, write_text
+from tagsweep.app.record import beside, check_record, write_entry
+from tagsweep.app.sweep import Swept, load_run, sweep
+from tagsweep.config.schedule import zone_of
+from tagsweep.core.cron import parse_cron
+from tagsweep.core.due import due, next_date
+from tagsweep.model.errors import DamageFound, PlanError, Refused, StateError, StepsFailed, TagsweepError
+from tagsweep.model.run import RunStatus
+from tagsweep.model.schedule import Attempt, AttemptResult
+from tagsweep.report import changelog, messages
+from tagsweep.report.attempt import AttemptReport
+from tagsweep.report.metrics import metrics
+from tagsweep.stores import durable
+from tagsweep.stores.planfile import dump_plan, seal_of
+
+if TYPE_CHECKING:
+    from tagsweep.app.session import Session
+    from tagsweep.model.plan import GuardRefusal, Plan
+    from tagsweep.model.policy import Policy
+
+_EXIT_CODES: Final = {
+    AttemptResult.REFUSED: Refused.exit_code,
+    AttemptResult.PARTIAL: StepsFailed.exit_code,
+    AttemptResult.DAMAGED: DamageFound.exit_code,
+}
+_OF_STATUS: Final = {
+    RunStatus.DONE: AttemptResult.SWEPT,
+    RunStatus.PARTIAL: AttemptResult.PARTIAL,
+    RunStatus.DAMAGED: AttemptResult.DAMAGED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a call of ``tagsweep run`` wants beyond the policy."""
+
+    force: bool = False
+    """Run although no date is due."""
+    plan_only: bool = False
+    """Write the plan for people to approve, and stop."""
+    plan: Path | None = None
+    """Carry out this plan, which was written so and approved."""
+    output: Path | None = None
+    """Where the plan is written as well."""
+    summary: Path | None = None
+    """Where a summary in Markdown is written."""
+    link: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """One attempt with all that came of it. ``error`` is what ended it, where something did."""
+
+    report: AttemptReport
+    swept: Swept | None = None
+    error: TagsweepError | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    """An attempt under way."""
+
+    attempt: Attempt
+    plan: Plan | None = None
+    swept: Swept | None = None
+    refusals: tuple[GuardRefusal, ...] = ()
+    error: TagsweepError | None = None
+
+
+def run_unattended(policy: Policy, asked: Asked, *, session: Session) -> tuple[Finished, ...]:
+    """Run the policy if it is due, and return what was done: nothing, one attempt, or two where one was taken up first.
+
+    Errors are in what is returned, recorded and told. Raises StateError where another process runs this policy now.
+    """
+    key = str(Path(policy.path).absolute())
+    with session.state.lock(f"policy {key}", now=session.clock.now()):
+        return tuple(_Runner(policy, key, asked, session).attempts())
+
+
+def next_due(policy: Policy, now: datetime) -> datetime | None:
+    """Return the first date after ``now``, or None if the policy has no schedule."""
+    schedule = policy.schedule
+    return None if schedule is None else next_date(now, parse_cron(schedule.cron), zone_of(schedule))
+
+
+class _Runner:
+    def __init__(self, policy: Policy, key: str, asked: Asked, session: Session) -> None:
+        self.policy = policy
+        self.key = key
+        self.asked = asked
+        self.session = session
+        self.ledger = session.ledger
+
+    def attempts(self) -> Iterator[Finished]:
+        """Do what is to be done, one attempt after the other."""
+        asked = self.asked
+        if asked.plan is not None:
+            yield self._attempt(None, lambda work: self._carry_out(work, *read_plan(asked.plan or Path())))
+            return
+        broken_off = None if asked.plan_only else self._broken_off()
+        if broken_off is not None:
+            finished = self._attempt(broken_off.due, lambda work: self._take_up(work, broken_off))
+            yield finished
+            if not finished.report.attempt.result.uses_date:
+                return
+        date = self._due()
+        always = self.policy.schedule is None or asked.force
+        if date is not None or (always and broken_off is None):
+            yield self._attempt(date, self._sweep)
+
+    def _due(self) -> datetime | None:
+        schedule = self.policy.schedule
+        if schedule is None:
+            return None
+        done = [one.due for one in self.ledger.attempts(self.key) if one.due is not None and one.result.uses_date]
+        return due(self.session.clock.now(), done, parse_cron(schedule.cron), zone_of(schedule))
+
+    def _broken_off(self) -> Attempt | None:
+        """Return the last attempt if its run was begun and not ended, and its plan is still good."""
+        attempts = self.ledger.attempts(self.key)
+        last = attempts[-1] if attempts else None
+        if last is None or last.plan_id is None or last.result not in (AttemptResult.OPEN, AttemptResult.FAILED):
+            return None
+        run_id = self.ledger.run_of_plan(last.plan_id)
+        run = None if run_id is None else self.ledger.run(run_id)
+        if run is None or run.status is not RunStatus.RUNNING:
+            return None
+        _, plan = load_run(run.id, session=self.session)
+        return replace(last, run_id=run.id) if self.session.clock.now() <= plan.valid_until else None
+
+    # --- one attempt ---
+    def _attempt(self, date: datetime | None, do: Callable[[_Work], AttemptResult]) -> Finished:
+        earlier = self.ledger.attempts(self.key)
+        began = self.session.clock.now()
+        if earlier:  # the ledger tells attempts apart by when they began, also where the clock was set back
+            began = max(began, earlier[-1].began_at + timedelta(microseconds=1))
+            if earlier[-1].result is AttemptResult.OPEN:
+                died = replace(earlier[-1], result=AttemptResult.FAILED, why="its process ended before it did")
+                self.ledger.save_attempt(died)
+        work = _Work(attempt=Attempt(policy=self.key, due=date, began_at=began))
+        self.ledger.save_attempt(work.attempt)
+        try:
+            result = do(work)
+        except TagsweepError as error:
+            work.error = error
+            result = AttemptResult.REFUSED if isinstance(error, Refused) else AttemptResult.FAILED
+        why = str(work.error) if work.error is not None else ""
+        ended = max(self.session.clock.now(), began)
+        run_id = None if work.plan is None else self.ledger.run_of_plan(work.plan.id)
+        work.attempt = replace(work.attempt, result=result, why=why, ended_at=ended, run_id=run_id)
+        self.ledger.save_attempt(work.attempt)
+        return self._tell(work, earlier)
+
+    def _sweep(self, work: _Work) -> AttemptResult:
+        planned = make_plan(self.policy, session=self.session, sizes=False)
+        plan, output = planned.plan, self.asked.output
+        work.refusals = planned.refusals
+        self._plan_is(work, plan)
+        if planned.refusals:
+            first = planned.refusals[0]
+            raise Refused(f"refused by {first.guard}: {first.message}", remedy=first.remedy)
+        if not plan.removals:
+            return AttemptResult.NOTHING
+        if output is not None:
+            write_plan(plan, output, session=self.session)
+        if self.asked.plan_only:
+            check_record(plan)
+            return AttemptResult.PLANNED
+        data = dump_plan(plan)
+        return self._apply(work, plan, data, seal_of(data))
+
+    def _carry_out(self, work: _Work, plan: Plan, data: bytes, seal: str) -> AttemptResult:
+        if plan.policy_fingerprint != self.policy.fingerprint:
+            raise PlanError(
+                f"{self.policy.path} was changed since {plan.id} was made",
+                remedy="make a new plan; or tagsweep apply, which goes by the plan alone",
+            )
+        self._plan_is(work, plan)
+        return self._apply(work, plan, data, seal) if plan.removals else AttemptResult.NOTHING
+
+    def _take_up(self, work: _Work, broken_off: Attempt) -> AttemptResult:
+        assert broken_off.run_id is not None  # noqa: S101 (see _broken_off)
+        plan, data, seal = read_plan(self.session.state.run_directory(broken_off.run_id).plan)
+        self.session.progress.note(f"{broken_off.run_id} was broken off and is taken up")
+        self._plan_is(work, plan)
+        return self._apply(work, plan, data, seal)
+
+    def _plan_is(self, work: _Work, plan: Plan) -> None:
+        """Note the plan before it is carried out: whoever comes after a crash finds its run by it."""
+        work.plan = plan
+        work.attempt = replace(work.attempt, plan_id=plan.id)
+        self.ledger.save_attempt(work.attempt)
+
+    def _apply(self, work: _Work, plan: Plan, data: bytes, seal: str) -> AttemptResult:
+        work.swept = swept = sweep(plan, data, seal=seal, session=self.session)
+        result = _OF_STATUS.get(swept.report.run.status)
+        if result is None:
+            raise StateError(
+                f"{swept.report.run.id} did not come to its end", remedy="the next tagsweep run takes it up"
+            )
+        return result
+
+    # --- telling ---
+    def _tell(self, work: _Work, earlier: tuple[Attempt, ...]) -> Finished:
+        attempt, swept = work.attempt, work.swept
+        run = None if attempt.run_id is None else self.ledger.run(attempt.run_id)
+        code = work.error.exit_code if work.error is not None else _EXIT_CODES.get(attempt.result, 0)
+        report = AttemptReport(
+            attempt=attempt,
+            exit_code=code,
+            removed=0 if run is None else run.removed_tags,
+            plan=work.plan,
+            sweep=None if swept is None else swept.report,
+            refusals=work.refusals,
+            remedy="" if work.error is None else work.error.remedy,
+            next_date=next_due(self.policy, attempt.ended_at or attempt.began_at),
+            last_success=max(
+                (one.ended_at for one in (*earlier, attempt) if one.result.good and one.ended_at is not None),
+                default=None,
+            ),
+            link=self.asked.link,
+        )
+        self._note(lambda: self._write(report))
+        last = earlier[-1] if earlier else None
+        if last is None or attempt.result.uses_date or not _is_same(last, attempt):
+            clock, progress = self.session.clock, self.session.progress
+            notify(report, self.policy.record.notify, environ=self.asked.environ, clock=clock, progress=progress)
+        return Finished(report=report, swept=swept, error=work.error)
+
+    def _write(self, report: AttemptReport) -> None:
+        """Write the metrics, the summary, and the changelog's entry where no sweep wrote one."""
+        record = self.policy.record
+        if record.metrics is not None:
+            durable.write_file(beside(self.key, record.metrics), metrics(report).encode(), mode=0o644)
+        if self.asked.summary is not None:
+            write_text(self.asked.summary, messages.summary(report))
+        if record.changelog is not None and report.sweep is None and not report.attempt.result.good:
+            attempt = report.attempt
+            entry_id = f"attempt-{attempt.due or attempt.began_at:%Y%m%dT%H%M%SZ}"
+            entry = changelog.failed_entry(attempt, entry_id=entry_id, removed=report.removed)
+            write_entry(beside(self.key, record.changelog), entry, run_id=entry_id)
+
+    def _note(self, do: Callable[[], None]) -> None:
+        """Do what must not hide how the run ended: an error in it is told, and no more."""
+        try:
+            do()
+        except TagsweepError as error:
+            self.session.progress.note(f"the run could not be written down: {error} ({error.remedy})")
+
+
+def _is_same(one: Attempt, other: Attempt) -> bool:
+    """Tell whether an attempt ended as the one before it, for the same date: people know already."""
+    return (one.due, one.result, one.why) == (other.due, other.result, other.why)
