@@ -102,6 +102,6 @@ def test_what_cannot_be_checked_exits_with_2(place_with_policy: Place, arguments
 
 
 def test_a_policy_without_naming_is_refused(place: Place) -> None:
-    """A policy that names no class would pass or fail everything, so lint says that there is nothing to hold tags to."""
+    """A policy that names no class would pass or fail everything: lint says that there is nothing to go by."""
     place.write('version: 1\ntargets: ["docker.io/acme/app"]\nrules: []\nevidence: none\n')
     assert "naming" in place.run("lint", "-c", str(place.policy), "latest", expect=2).err

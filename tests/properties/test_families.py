@@ -1,4 +1,4 @@
-"""Families and their patterns, on tags that nobody thought of: each tag is in one family, and patterns mean just that."""
+"""Families and their patterns, on tags that nobody thought of: each is in one family, and patterns mean just that."""
 
 from __future__ import annotations
 
