@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,26 @@ def listener(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def killed_at(place: Place, registry: FakeRegistry, delete: int) -> None:
+    """Run the policy in a process that is killed with -9 at the so manieth deletion."""
+    child: list[subprocess.Popen[str]] = []
+    seen = 0
+
+    def kill(request: LoggedRequest) -> None:
+        nonlocal seen
+        if child and request.method == "DELETE":
+            seen += 1
+            if seen == delete:
+                child[0].kill()
+
+    registry.on_request = kill
+    command = [sys.executable, "-m", "tagsweep", "run", "-c", str(place.policy), "--state", str(place.state)]
+    child.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    child[0].communicate(timeout=60)
+    registry.on_request = None
+    assert child[0].returncode == -signal.SIGKILL
 
 
 def test_two_dates_leave_two_entries_and_nothing_is_done_between_them(place: Place, registry: FakeRegistry) -> None:
@@ -173,28 +193,88 @@ def test_a_partial_run_is_told_as_such_and_uses_its_date(place: Place, registry:
 def test_a_run_that_was_killed_is_taken_up(place: Place, registry: FakeRegistry) -> None:
     """Killed with -9 in the middle of its deletions: the next call goes on with the same run, and its date is done."""
     write(place, registry)
-    child: list[subprocess.Popen[str]] = []
-    seen = 0
-
-    def kill(request: LoggedRequest) -> None:
-        nonlocal seen
-        if child and request.method == "DELETE":
-            seen += 1
-            if seen == 3:
-                child[0].kill()
-
-    registry.on_request = kill
-    command = [sys.executable, "-m", "tagsweep", "run", "-c", str(place.policy), "--state", str(place.state)]
-    child.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-    child[0].communicate(timeout=60)
-    registry.on_request = None
-    assert child[0].returncode == -signal.SIGKILL
+    killed_at(place, registry, 3)
     killed = place.last_run()
     assert killed["status"] == "running"
     again = place.run("run", "-c", str(place.policy), "--json").document["attempts"]
     assert [(one["result"], one["run"]) for one in again] == [("swept", killed["id"])]
     assert place.run("run", "-c", str(place.policy)).out.startswith("Not due")
     assert place.changelog.read_text(encoding="utf-8").count("### Registry sweep") == 1
+
+
+def test_a_run_that_was_killed_and_whose_plan_is_stale_is_written_down(place: Place, registry: FakeRegistry) -> None:
+    """The changelog and the webhook say how many tags it removed; a new plan removes the rest, for the same date."""
+    record = ", notify: [{kind: webhook, url_env: HOOK}]"
+    write(place, registry, record=record)
+    before = len(registry.tags(GATEWAY))
+    killed_at(place, registry, 5)
+    gone = before - len(registry.tags(GATEWAY))
+    later = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d %H:%M}"
+    with listener() as (url, got):
+        done = run(place, later, Asked(environ={"HOOK": url}))
+        assert ends(done) == [AttemptResult.SWEPT]
+        assert [one["result"] for one in got] == ["failed", "swept"]
+    assert got[0]["removed_tags"] <= gone <= got[0]["removed_tags"] + got[0]["unknown_tags"]
+    assert got[0]["exit_code"] == 6
+    text = place.changelog.read_text(encoding="utf-8").partition("### Registry sweep failed")[2]
+    assert f"of {got[0]['unknown_tags']} more it is not known" in text
+    assert "its process ended before it did" in text
+    assert run(place, later) == ()
+
+
+def test_a_refused_resume_is_tried_again_and_its_run_goes_on(place: Place, registry: FakeRegistry) -> None:
+    """Evidence that is missing for once does not make tagsweep forget the run that it has begun."""
+    write(place, registry)
+    listed = place.directory / "used.txt"
+    listed.write_text("# nothing\n", encoding="utf-8")
+    text = place.policy.read_text(encoding="utf-8")
+    place.write(
+        text.replace("evidence: none", "evidence: {require: [list/used]}\nsources: {list/used: {file: used.txt}}")
+    )
+    killed_at(place, registry, 3)
+    begun = place.last_run()["id"]
+    listed.rename(place.directory / "away.txt")
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
+    refused = run(place, now)
+    assert (ends(refused), refused[0].report.attempt.run_id) == ([AttemptResult.REFUSED], begun)
+    (place.directory / "away.txt").rename(listed)
+    swept = run(place, now)
+    assert (ends(swept), swept[0].report.attempt.run_id) == ([AttemptResult.SWEPT], begun)
+
+
+def test_two_policies_in_one_changelog_have_entries_of_their_own(place: Place, registry: FakeRegistry) -> None:
+    """The failure of one policy does not replace that of another, for the same date."""
+    write(place, registry, more=f"{QUARTERLY}limits: {{max_removals: 1}}\n")
+    run(place, "2026-10-01 04:00")
+    other = Place(place.directory)
+    other.policy = place.directory / "other.yaml"
+    write(other, registry, more=f"{QUARTERLY}limits: {{max_removals: 2}}\n")
+    run(other, "2026-10-01 04:00")
+    assert place.changelog.read_text(encoding="utf-8").count("### Registry sweep refused") == 2
+
+
+def test_a_week_without_power_is_one_daily_run(place: Place, registry: FakeRegistry) -> None:
+    """Seven dates of a daily schedule passed while nothing ran: one run, and the next one on the next day."""
+    write(place, registry, more="schedule: daily\n")
+    assert ends(run(place, "2026-10-01 04:00")) == [AttemptResult.SWEPT]
+    push_builds(registry)
+    done = run(place, "2026-10-08 09:00")
+    assert [one.report.attempt.due for one in done] == [datetime(2026, 10, 8, 4, tzinfo=UTC)]
+    assert run(place, "2026-10-08 09:01") == ()
+    assert ends(run(place, "2026-10-09 04:00")) == [AttemptResult.NOTHING]
+
+
+def test_a_restore_is_written_down(place: Place, registry: FakeRegistry) -> None:
+    """The changelog says that the scheduled sweep was taken back, below the entry of the sweep; once."""
+    write(place, registry)
+    gone = run(place, "2026-10-01 04:00")[0].report
+    assert gone.attempt.run_id is not None
+    place.run("restore", gone.attempt.run_id, "--yes")
+    text = place.changelog.read_text(encoding="utf-8")
+    assert "scheduled for 2026-10-01 04:00 UTC" in text
+    assert f"Put back {gone.removed} of {gone.removed} image tags" in text.partition("### Registry restore")[2]
+    place.run("restore", gone.attempt.run_id, "--yes")
+    assert place.changelog.read_text(encoding="utf-8") == text
 
 
 def test_two_at_once_never_both_run(place: Place, registry: FakeRegistry) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tagsweep.report import changelog, html, json_report, markdown
+from tagsweep.report import changelog, changelog_file, html, json_report, markdown
 from tagsweep.report.terminal import Screen
 from tests.unit.report import samples
 from tests.unit.report.test_json_report import DOCUMENTS
@@ -41,7 +41,7 @@ CASES: dict[str, Callable[[], str]] = {
     "markdown-broken-sweep.md": lambda: markdown.sweep(samples.broken_report()),
     "html-sweep.html": lambda: html.sweep(samples.report()),
     "html-broken-sweep.html": lambda: html.sweep(samples.broken_report()),
-    "changelog-new.md": lambda: changelog.insert("", changelog.entry(samples.report()), run_id=samples.RUN),
+    "changelog-new.md": lambda: changelog_file.insert("", changelog.entry(samples.report()), run_id=samples.RUN),
     "changelog-broken-entry.md": lambda: changelog.entry(samples.broken_report()),
 }
 

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tagsweep.model.errors import StateError
+from tagsweep.model.run import RestoreKind
 from tagsweep.stores import durable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from tagsweep.app.session import Session
     from tagsweep.model.plan import Plan
-    from tagsweep.model.run import SweepReport
+    from tagsweep.model.run import RestoreOutcome, RunRecord, SweepReport
 
 
 def changelog_path(plan: Plan) -> Path | None:
@@ -101,24 +103,39 @@ def write_record(report: SweepReport, *, session: Session) -> tuple[Path, ...]:
             durable.write_file(named / f"{run}-{name}", text.encode(), mode=0o644)
     path = changelog_path(report.plan)
     if path is not None:
-        _write_changelog(path, report)
+        _write_changelog(path, report, due=session.ledger.due_of_plan(report.plan.id))
         written.append(path)
     return tuple(written)
 
 
-def _write_changelog(path: Path, report: SweepReport) -> None:
+def _write_changelog(path: Path, report: SweepReport, *, due: datetime | None = None) -> None:
     from tagsweep.report import changelog  # noqa: PLC0415 (only a sweep needs it)
 
-    write_entry(path, changelog.entry(report), run_id=report.run.id)
+    write_entry(path, changelog.entry(report, due=due), run_id=report.run.id)
+
+
+def record_restore(run: RunRecord, plan: Plan, outcomes: Sequence[RestoreOutcome], *, session: Session) -> None:
+    """Write into the plan's changelog, if it names one, that a run was taken back, and what of it could not be.
+
+    A restore that found all as it was leaves no entry. Raises StateError; what was put back stays so.
+    """
+    from tagsweep.report import changelog  # noqa: PLC0415 (only a restore needs it)
+
+    path = changelog_path(plan)
+    if path is None or all(one.kind is RestoreKind.PRESENT for one in outcomes):
+        return
+    now = session.clock.now()
+    entry_id = f"{run.id}-restored-{now:%Y%m%dT%H%M%SZ}"
+    write_entry(path, changelog.restore_entry(outcomes, run_id=run.id, entry_id=entry_id, at=now), run_id=entry_id)
 
 
 def write_entry(path: Path, entry: str, *, run_id: str) -> None:
     """Put an entry into a changelog, once for each ``run_id``; raises StateError."""
-    from tagsweep.report import changelog  # noqa: PLC0415 (only a sweep needs it)
+    from tagsweep.report.changelog_file import insert  # noqa: PLC0415 (only a sweep needs it)
 
     with _alone(path.resolve().parent):
         existing = _read(path) if path.exists() else ""
-        text = changelog.insert(existing, entry, run_id=run_id)
+        text = insert(existing, entry, run_id=run_id)
         if text != existing:
             mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
             durable.write_file(path, text.encode(), mode=mode)

@@ -13,7 +13,7 @@ from tagsweep.app.verify import verify_run
 from tagsweep.core.storage import space
 from tagsweep.core.timeline import count_points
 from tagsweep.model.errors import ConfigurationError, DamageFound, StateError
-from tagsweep.model.plan import DeleteManifest, Plan
+from tagsweep.model.plan import DeleteManifest, Plan, Untag
 from tagsweep.model.run import CountPoint, OutcomeKind, RunRecord, RunStatus, SweepReport, VerifyReport
 from tagsweep.stores.journal import read_journal
 from tagsweep.stores.planfile import load_plan
@@ -93,6 +93,15 @@ def gone_tags(plan: Plan, outcomes: Sequence[Outcome]) -> dict[Repository, froze
     """Return the tags that a run removed, by repository."""
     kinds = {(outcome.repository, outcome.step): outcome.kind for outcome in outcomes}
     return {part.repository: removed_tags(part, kinds) for part in plan.repositories}
+
+
+def removed_and_open(run_id: str, *, session: Session) -> tuple[int, int]:
+    """Return how many tags a run removed, and how many more it was about to remove when it was broken off."""
+    run, plan = load_run(run_id, session=session)
+    content = read_journal(session.state.run_directory(run.id).journal)
+    removed = sum(map(len, gone_tags(plan, tuple(content.outcomes.values())).values()))
+    steps = [step for part in plan.repositories for step in part.steps if (part.repository, step.key) in content.open]
+    return removed, sum(1 if isinstance(step, Untag) else len(step.tags) for step in steps)
 
 
 def _stopped(plan: Plan, session: Session) -> tuple[RunRecord, tuple[Outcome, ...], bool]:

@@ -7,9 +7,11 @@ so that the next call tries again; a run that was broken off is taken up first, 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +19,7 @@ from tagsweep.app.make_plan import make_plan
 from tagsweep.app.notify import notify
 from tagsweep.app.planfiles import read_plan, write_plan, write_text
 from tagsweep.app.record import beside, check_record, write_entry
-from tagsweep.app.sweep import Swept, load_run, sweep
+from tagsweep.app.sweep import Swept, load_run, removed_and_open, sweep
 from tagsweep.config.schedule import zone_of
 from tagsweep.core.cron import parse_cron
 from tagsweep.core.due import due, next_date
@@ -112,10 +114,11 @@ class _Runner:
     def attempts(self) -> Iterator[Finished]:
         """Do what is to be done, one attempt after the other."""
         asked = self.asked
+        broken_off = None if asked.plan_only or asked.plan is not None else self._broken_off()
+        self._note_death(taken_up=None if broken_off is None else broken_off.plan_id)
         if asked.plan is not None:
             yield self._attempt(None, lambda work: self._carry_out(work, *read_plan(asked.plan or Path())))
             return
-        broken_off = None if asked.plan_only else self._broken_off()
         if broken_off is not None:
             finished = self._attempt(broken_off.due, lambda work: self._take_up(work, broken_off))
             yield finished
@@ -125,6 +128,29 @@ class _Runner:
         always = self.policy.schedule is None or asked.force
         if date is not None or (always and broken_off is None):
             yield self._attempt(date, self._sweep)
+
+    def _note_death(self, *, taken_up: str | None) -> None:
+        """Write down and tell that the process of the last attempt ended before it did, unless its run goes on now."""
+        attempts = self.ledger.attempts(self.key)
+        if not attempts or attempts[-1].result is not AttemptResult.OPEN:
+            return
+        last = attempts[-1]
+        run_id = None if last.plan_id is None else self.ledger.run_of_plan(last.plan_id)
+        died = replace(last, result=AttemptResult.FAILED, why="its process ended before it did", run_id=run_id)
+        if taken_up is None and not self._carries_on(last):
+            self.session.progress.note("the last attempt did not come to its end: its process ended before it did")
+            error = StateError(died.why, remedy="was it killed, or did the machine stop?")
+            self._tell(_Work(attempt=died, error=error), attempts[:-1])
+        self.ledger.save_attempt(died)  # last, so that a process that ends here as well leaves it to the next one
+
+    def _carries_on(self, last: Attempt) -> bool:
+        """Tell whether the plan that is to be carried out is the one of the last attempt."""
+        if self.asked.plan is None or last.plan_id is None:
+            return False
+        try:
+            return read_plan(self.asked.plan)[0].id == last.plan_id
+        except TagsweepError:  # the attempt will say so
+            return False
 
     def _due(self) -> datetime | None:
         schedule = self.policy.schedule
@@ -137,7 +163,7 @@ class _Runner:
         """Return the last attempt if its run was begun and not ended, and its plan is still good."""
         attempts = self.ledger.attempts(self.key)
         last = attempts[-1] if attempts else None
-        if last is None or last.plan_id is None or last.result not in (AttemptResult.OPEN, AttemptResult.FAILED):
+        if last is None or last.plan_id is None or last.result.uses_date:
             return None
         run_id = self.ledger.run_of_plan(last.plan_id)
         run = None if run_id is None else self.ledger.run(run_id)
@@ -152,9 +178,6 @@ class _Runner:
         began = self.session.clock.now()
         if earlier:  # the ledger tells attempts apart by when they began, also where the clock was set back
             began = max(began, earlier[-1].began_at + timedelta(microseconds=1))
-            if earlier[-1].result is AttemptResult.OPEN:
-                died = replace(earlier[-1], result=AttemptResult.FAILED, why="its process ended before it did")
-                self.ledger.save_attempt(died)
         work = _Work(attempt=Attempt(policy=self.key, due=date, began_at=began))
         self.ledger.save_attempt(work.attempt)
         try:
@@ -221,12 +244,13 @@ class _Runner:
     # --- telling ---
     def _tell(self, work: _Work, earlier: tuple[Attempt, ...]) -> Finished:
         attempt, swept = work.attempt, work.swept
-        run = None if attempt.run_id is None else self.ledger.run(attempt.run_id)
         code = work.error.exit_code if work.error is not None else _EXIT_CODES.get(attempt.result, 0)
+        removed, unknown = self._removed(attempt)
         report = AttemptReport(
             attempt=attempt,
             exit_code=code,
-            removed=0 if run is None else run.removed_tags,
+            removed=removed,
+            unknown=unknown,
             plan=work.plan,
             sweep=None if swept is None else swept.report,
             refusals=work.refusals,
@@ -238,25 +262,45 @@ class _Runner:
             ),
             link=self.asked.link,
         )
-        self._note(lambda: self._write(report))
+        for write in (self._write_metrics, self._write_summary, self._write_entry):
+            self._note(partial(write, report))
         last = earlier[-1] if earlier else None
         if last is None or attempt.result.uses_date or not _is_same(last, attempt):
             clock, progress = self.session.clock, self.session.progress
             notify(report, self.policy.record.notify, environ=self.asked.environ, clock=clock, progress=progress)
         return Finished(report=report, swept=swept, error=work.error)
 
-    def _write(self, report: AttemptReport) -> None:
-        """Write the metrics, the summary, and the changelog's entry where no sweep wrote one."""
-        record = self.policy.record
-        if record.metrics is not None:
-            durable.write_file(beside(self.key, record.metrics), metrics(report).encode(), mode=0o644)
+    def _removed(self, attempt: Attempt) -> tuple[int, int]:
+        """Return how many tags the attempt's run removed, and of how many that is not known.
+
+        By its journal: the ledger does not know it of a run that was broken off.
+        """
+        if attempt.run_id is None or not self.session.state.run_directory(attempt.run_id).journal.exists():
+            return 0, 0
+        try:
+            return removed_and_open(attempt.run_id, session=self.session)
+        except TagsweepError as error:
+            self.session.progress.note(f"how many tags {attempt.run_id} removed is not known: {error}")
+            known = self.ledger.run(attempt.run_id)
+            return (0, 0) if known is None else (known.removed_tags, known.planned_tags - known.removed_tags)
+
+    def _write_metrics(self, report: AttemptReport) -> None:
+        name = self.policy.record.metrics
+        if name is not None:
+            durable.write_file(beside(self.key, name), metrics(report).encode(), mode=0o644)
+
+    def _write_summary(self, report: AttemptReport) -> None:
         if self.asked.summary is not None:
             write_text(self.asked.summary, messages.summary(report))
-        if record.changelog is not None and report.sweep is None and not report.attempt.result.good:
-            attempt = report.attempt
-            entry_id = f"attempt-{attempt.due or attempt.began_at:%Y%m%dT%H%M%SZ}"
-            entry = changelog.failed_entry(attempt, entry_id=entry_id, removed=report.removed)
-            write_entry(beside(self.key, record.changelog), entry, run_id=entry_id)
+
+    def _write_entry(self, report: AttemptReport) -> None:
+        """Write the changelog's entry where no sweep wrote one. Each policy has its own, also in one file."""
+        name, attempt = self.policy.record.changelog, report.attempt
+        if name is not None and report.sweep is None and not attempt.result.good:
+            policy = hashlib.sha256(self.key.encode()).hexdigest()[:8]
+            entry_id = f"attempt-{policy}-{attempt.due or attempt.began_at:%Y%m%dT%H%M%SZ}"
+            entry = changelog.failed_entry(attempt, entry_id=entry_id, removed=report.removed, unknown=report.unknown)
+            write_entry(beside(self.key, name), entry, run_id=entry_id)
 
     def _note(self, do: Callable[[], None]) -> None:
         """Do what must not hide how the run ended: an error in it is told, and no more."""

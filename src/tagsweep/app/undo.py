@@ -6,10 +6,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tagsweep.app.record import record_restore
 from tagsweep.app.restore import restore_run
 from tagsweep.app.sweep import gone_tags, load_run, run_outcomes
 from tagsweep.app.taken_back import note_restored
 from tagsweep.app.targets import parse_reference
+from tagsweep.model.errors import StateError
 from tagsweep.model.run import RestoreKind, RestoreOutcome, RunRecord, RunStatus
 from tagsweep.stores.journal import Journal
 from tagsweep.stores.snapshots import Snapshot
@@ -51,4 +53,8 @@ def undo(run_id: str, references: Sequence[str], *, session: Session) -> tuple[R
             journal.end(run.ended_at)
     if any(outcome.kind is RestoreKind.RESTORED for outcome in outcomes):
         session.ledger.save_run(replace(run, status=RunStatus.RESTORED))
+    try:
+        record_restore(run, plan, outcomes, session=session)
+    except StateError as error:  # a repair is not undone by a record that cannot be written
+        session.progress.note(f"the restore could not be written down: {error} ({error.remedy})")
     return outcomes

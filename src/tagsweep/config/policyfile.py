@@ -241,9 +241,17 @@ def _checks(wire: VerifyWire, place: Place) -> tuple[Check, ...]:
     return tuple(checks)
 
 
+_NOT_MARKDOWN: Final = (".rst", ".adoc", ".asciidoc", ".org", ".textile", ".html", ".xml", ".json", ".yaml", ".yml")
+
+
 def _record(wire: RecordWire, place: Place) -> RecordSettings:
+    changelog = _path(wire.changelog, place.at("changelog"))
+    if changelog is not None and changelog.lower().endswith(_NOT_MARKDOWN):
+        raise place.at("changelog").error(
+            f"{changelog} is not Markdown, and an entry is", remedy="name a Markdown file, such as SWEEPS.md"
+        )
     return RecordSettings(
-        changelog=_path(wire.changelog, place.at("changelog")),
+        changelog=changelog,
         reports=_path(wire.reports, place.at("reports")),
         metrics=_path(wire.metrics, place.at("metrics")),
         notify=tuple(parse_notification(one, place.at("notify", index)) for index, one in enumerate(wire.notify)),

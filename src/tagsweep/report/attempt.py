@@ -25,6 +25,8 @@ class AttemptReport:
     attempt: Attempt
     exit_code: int
     removed: int = 0
+    unknown: int = 0
+    """Of how many more tags it is not known whether they were removed: the run was broken off at them."""
     plan: Plan | None = None
     sweep: SweepReport | None = None
     refusals: tuple[GuardRefusal, ...] = ()
@@ -98,6 +100,8 @@ def _facts(report: AttemptReport) -> Iterator[str]:
     for refusal in report.refusals[1:]:
         yield f"{refusal.guard}: {refusal.message}"
     yield from _numbers(report)
+    if report.unknown:
+        yield f"Of {plural(report.unknown, 'more tag')} it is not known: the run was broken off while removing them"
     due = "" if attempt.due is None else f", due {moment(attempt.due)}"
     yield f"Policy {attempt.policy}{due}; took {duration(report.took)}"
     if attempt.run_id is not None:

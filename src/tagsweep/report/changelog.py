@@ -1,66 +1,52 @@
-"""A sweep as an entry of CHANGELOG.md: :func:`entry` writes it, :func:`insert` puts it in its place.
-
-Place: each sweep is a level-3 section of its own, ``### Registry sweep DATE``, at the end of ``## [Unreleased]``. Tools
-that read Keep a Changelog (keepachangelog.com, 1.1.0) take every level-2 heading for a version and level-3 headings for
-what changed in it; a level-2 heading that is no version would break them or end the section of Unreleased too early.
-When a release is cut the entry moves with the rest of Unreleased, and stays findable by its marker. Where there is no
-such section it is made above the newest version, on the level that the versions have, be they headings with number
-signs or underlined ones; a section that is no version (“About this file”) may stand above it.
+"""What a changelog says of a sweep, of one that was refused or failed, and of a restore; `changelog_file` places it.
 
 Below the heading two comments that no reader sees, ``<!-- tagsweep run ID -->`` and ``<!-- /tagsweep run ID -->``,
-enclose the text (the heading stands outside, because readers give a line before it to the section above). Writing the
-same run again replaces what stands between them, wherever that is by then, and touches nothing else.
+enclose the text (the heading stands outside, because readers give a line before it to the section above).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from tagsweep.model.decision import Verdict
-from tagsweep.model.run import SweepReport
+from tagsweep.model.reference import Repository
+from tagsweep.model.run import RestoreKind, RestoreOutcome, SweepReport
 from tagsweep.model.schedule import Attempt, AttemptResult
 from tagsweep.report.groups import group_reasons
 from tagsweep.report.markdown_text import code, escape
 from tagsweep.report.results import RepositoryResult, put_back, results_of, totals_of
 from tagsweep.report.totals import space_words
-from tagsweep.report.units import agree, count, day, plural
+from tagsweep.report.units import agree, count, day, moment, plural
 from tagsweep.report.words import short_tags
 
-_NEW_FILE: Final = """\
-# Changelog
-
-All notable changes to this project will be documented in this file.
-
-The format is based on [Keep a Changelog](https://keepachangelog.com/en/1.1.0/).
-"""
-_UNRELEASED: Final = re.compile(r"\[?unreleased\]?(?:[\s(:].*)?", re.IGNORECASE)
-_VERSION: Final = re.compile(r"(?:version |release )?\[?v?\d+\.\d+.*", re.IGNORECASE)
-_HEADING: Final = re.compile(r" {0,3}(#{1,2})[ \t]+(\S.*)")
-_UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)\s*")
-_NO_TITLE: Final = re.compile(r"\s*$| {4}|\t| {0,3}(?:[#>|]|[-+*] |\d+[.)] |=+\s*$|-+\s*$)")
-"""What no underline makes a heading: an empty line, code, another heading, a quotation, a table, a list, a rule."""
-_LINK: Final = re.compile(r" {0,3}\[[^\]]+\]:\s*\S.*")
-_FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
-_LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
-"""A line with its end; ``str.splitlines`` would also split at form feeds and the like."""
 _SAMPLES: Final = 5
+_HOW_RESTORED: Final = {
+    RestoreKind.RESTORED: "Put back",
+    RestoreKind.PRESENT: "There already",
+    RestoreKind.MOVED: "Left alone, because somebody moved them since",
+    RestoreKind.COLLECTED: "Not put back, because the registry has collected what they need",
+    RestoreKind.FAILED: "Not put back, because of an error",
+}
 
 
-def entry(report: SweepReport) -> str:
-    """Return the entry for a sweep: heading, markers and text, each line ended by a line feed."""
+def entry(report: SweepReport, *, due: datetime | None = None) -> str:
+    """Return the entry for a sweep: heading, markers and text, each line ended by a line feed.
+
+    ``due`` is the date of the schedule that it was for, if it was for one.
+    """
     results = results_of(report)
     totals = totals_of(results)
     run = report.run.id
     stay = agree(totals.stayed, "stays")
+    scheduled = "" if due is None else f", scheduled for {moment(due)}"
     removed = f"Removed {plural(totals.removed, 'image tag')} from {plural(len(results), 'repository')}, out"
     lines = [
         f"### Registry sweep {day(report.run.started_at)}",
         "",
         f"<!-- tagsweep run {run} -->",
-        f"{removed} of {count(totals.tags)}; {count(totals.stayed)} {stay} (run {code(run)}).",
+        f"{removed} of {count(totals.tags)}; {count(totals.stayed)} {stay} (run {code(run)}{scheduled}).",
         "",
     ]
     for result in results:
@@ -71,21 +57,52 @@ def entry(report: SweepReport) -> str:
     return "\n".join([*lines, f"<!-- /tagsweep run {run} -->", ""])
 
 
-def failed_entry(attempt: Attempt, *, entry_id: str, removed: int) -> str:
+def failed_entry(attempt: Attempt, *, entry_id: str, removed: int, unknown: int = 0) -> str:
     """Return the entry for an unattended run that came to no end of its own, or was refused; ``removed`` tags are gone.
 
-    ``entry_id`` stands where a sweep has its run, so that a second try of the same date replaces it.
+    Of ``unknown`` more tags nobody knows. ``entry_id`` stands where a sweep has its run, so that a second try of the
+    same date replaces it.
     """
     word = "refused" if attempt.result is AttemptResult.REFUSED else "failed"
+    scheduled = "" if attempt.due is None else f" It was scheduled for {moment(attempt.due)}; the next run tries again."
+    run = "" if attempt.run_id is None else f" (run {code(attempt.run_id)})"
     gone = f"{plural(removed, 'tag')} {agree(removed, 'was')} removed before that" if removed else "Nothing was removed"
-    again = "The next run tries again." if attempt.due is not None else ""
+    if unknown:
+        gone = f"{plural(removed, 'tag')} {agree(removed, 'was')} removed and of {count(unknown)} more it is not known"
     lines = [
         f"### Registry sweep {word} {day(attempt.began_at)}",
         "",
         f"<!-- tagsweep run {entry_id} -->",
-        f"{gone}: {escape(attempt.why)}. {again}".rstrip(),
+        f"{gone}{run}: {escape(attempt.why)}.{scheduled}",
     ]
     return "\n".join([*lines, f"<!-- /tagsweep run {entry_id} -->", ""])
+
+
+def restore_entry(outcomes: Sequence[RestoreOutcome], *, run_id: str, entry_id: str, at: datetime) -> str:
+    """Return the entry for a restore of the run ``run_id``: what is back, and what is not and why."""
+    tags = [one for one in outcomes if one.tag]
+    back = sum(one.kind is RestoreKind.RESTORED for one in tags)
+    lines = [
+        f"### Registry restore {day(at)}",
+        "",
+        f"<!-- tagsweep run {entry_id} -->",
+        f"Put back {count(back)} of {plural(len(tags), 'image tag')} that run {code(run_id)} had removed.",
+        "",
+    ]
+    places = dict.fromkeys((one.repository, one.kind) for one in tags)
+    for repository, kind in places:
+        lines.append(
+            _restored(repository, kind, [one for one in tags if (one.repository, one.kind) == (repository, kind)])
+        )
+    return "\n".join([*lines, f"<!-- /tagsweep run {entry_id} -->", ""])
+
+
+def _restored(repository: Repository, kind: RestoreKind, outcomes: Sequence[RestoreOutcome]) -> str:
+    shown = [code(tag) for tag in short_tags([one.tag for one in outcomes[:_SAMPLES]])]
+    more = f" and {count(len(outcomes) - len(shown))} more" if len(outcomes) > len(shown) else ""
+    why = f" ({escape(outcomes[0].why)})" if kind is RestoreKind.FAILED and outcomes[0].why else ""
+    number = count(len(outcomes))
+    return f"- {code(str(repository))}: {_HOW_RESTORED[kind]}: {number}{why}: {', '.join(shown)}{more}."
 
 
 def _repository(result: RepositoryResult) -> Iterator[str]:
@@ -113,110 +130,3 @@ def _verification(report: SweepReport) -> str:
         return f"Verified on {day(found.at)}: all is well ({looked})."
     wrong = f"{count(len(found.damage))} damaged, {count(len(found.leftovers))} still there"
     return f"Verified on {day(found.at)}: {wrong} ({looked})."
-
-
-def insert(existing: str, entry: str, *, run_id: str) -> str:
-    """Return the changelog ``existing`` with the entry of the run in it, once.
-
-    ``existing`` is the file's text with its own line ends and byte-order mark (read it with ``newline=""`` as UTF-8);
-    everything but the entry stays byte for byte. Empty text becomes a new Keep a Changelog file. Where a person removed
-    the entry's closing marker the text is returned as it is: the entry is then theirs.
-    """
-    end = "\r\n" if "\r\n" in existing[: existing.find("\n") + 1] else "\n"
-    block = entry.rstrip("\n").replace("\n", end)
-    begin, close = f"<!-- tagsweep run {run_id} -->", f"<!-- /tagsweep run {run_id} -->"
-    start = existing.find(begin)
-    if start >= 0:
-        stop = existing.find(close, start)
-        body = block[block.index(begin) :]
-        return existing if stop < 0 else existing[:start] + body + existing[stop + len(close) :]
-    mark = "\ufeff" if existing.startswith("\ufeff") else ""
-    text = existing.removeprefix(mark)
-    if not text.strip():
-        return mark + _NEW_FILE.replace("\n", end) + f"{end}## [Unreleased]{end}{end}{block}{end}"
-    return mark + _placed(text, block, end)
-
-
-def _placed(existing: str, block: str, end: str) -> str:
-    lines = _LINE.findall(existing)
-    headings = list(_headings(lines))
-    unreleased = next((one for one in headings if _UNRELEASED.fullmatch(one.text)), None)
-    if unreleased is None:
-        above = _newest(headings)
-        at = _end_of_section(lines, len(lines) if above is None else above.line)
-        mark = "##" if above is None else "#" * above.level
-        return _joined(lines, at, f"{mark} [Unreleased]{end}{end}{block}", end)
-    later = (one.line for one in headings if one.line > unreleased.line and one.level <= unreleased.level)
-    return _joined(lines, _end_of_section(lines, next(later, len(lines))), block, end)
-
-
-@dataclass(frozen=True, slots=True)
-class _Heading:
-    line: int
-    level: int
-    text: str
-
-
-def _newest(headings: Sequence[_Heading]) -> _Heading | None:
-    """Return the heading of the newest version: the first that has a number, or else the first of level 2."""
-    numbered = (one for one in headings if _VERSION.fullmatch(one.text))
-    return next(numbered, None) or next((one for one in headings if one.level > 1), None)
-
-
-def _headings(lines: Sequence[str]) -> Iterator[_Heading]:
-    """Yield the headings of levels 1 and 2, in either form, that are outside of code blocks, comments, front matter."""
-    fence = ""
-    comment = False
-    begin = _front_matter(lines)
-    for number, line in enumerate(lines):
-        if number < begin:
-            continue
-        text = line.strip()
-        mark = _FENCE.match(line)
-        if fence:
-            if mark is not None and mark[1].startswith(fence) and text == mark[1]:
-                fence = ""
-        elif comment:
-            comment = "-->" not in text
-        elif mark is not None:
-            fence = mark[1]
-        elif text.startswith("<!--"):
-            comment = "-->" not in text
-        elif (found := _HEADING.fullmatch(line.rstrip())) is not None:
-            yield _Heading(number, len(found[1]), found[2])
-        elif _alone(lines, number) and (under := _UNDERLINE.fullmatch("".join(lines[number + 1 : number + 2]))):
-            yield _Heading(number, 1 if under[1].startswith("=") else 2, text)
-
-
-def _alone(lines: Sequence[str], number: int) -> bool:
-    """Tell whether the line is a paragraph so far, and the first line of it: an underline would make it a heading."""
-    before = lines[number - 1] if number else ""
-    return _NO_TITLE.match(lines[number]) is None and _NO_TITLE.match(before) is not None
-
-
-def _front_matter(lines: Sequence[str]) -> int:
-    """Return how many lines at the top are YAML between two rows of three dashes, as site generators have it."""
-    if not lines or lines[0].rstrip() != "---":
-        return 0
-    return next((number + 1 for number, line in enumerate(lines[1:], start=1) if line.rstrip() == "---"), 0)
-
-
-def _end_of_section(lines: Sequence[str], following: int) -> int:
-    """Return where a section ends that lasts until line ``following``: before link definitions and empty lines."""
-    at = following
-    if following == len(lines):  # the definitions at the end of a file belong to all of it
-        while at > 0 and (not lines[at - 1].strip() or _LINK.fullmatch(lines[at - 1].rstrip("\r\n"))):
-            at -= 1
-        return at
-    while at > 0 and not lines[at - 1].strip():
-        at -= 1
-    return at
-
-
-def _joined(lines: Sequence[str], at: int, block: str, end: str) -> str:
-    """Put the block between the lines, with an empty line on either side of it where something stands there."""
-    before, after = "".join(lines[:at]), "".join(lines[at:])
-    ended = before if not before or before.endswith("\n") else before + end
-    lead = end if ended else ""
-    tail = after if not after or not after.strip() or after.startswith(("\n", "\r\n")) else end + after
-    return f"{ended}{lead}{block}{end}{tail}"

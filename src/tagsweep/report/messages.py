@@ -33,6 +33,7 @@ def webhook(report: AttemptReport) -> dict[str, Any]:
         "due": None if attempt.due is None else attempt.due.isoformat(),
         "next_due": None if report.next_date is None else report.next_date.isoformat(),
         "removed_tags": report.removed,
+        "unknown_tags": report.unknown,
         "kept_tags": None if totals is None else totals.stayed,
         "undecided_tags": None if totals is None else totals.undecided,
         "reclaimable_bytes": None if space is None else space.reclaimable,

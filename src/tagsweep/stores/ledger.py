@@ -299,6 +299,13 @@ class Ledger:
         with self._reading("an attempt"):
             return tuple(_CODEC.decode(Attempt, json.loads(text)) for (text,) in rows)
 
+    def due_of_plan(self, plan_id: str) -> datetime | None:
+        """Return the scheduled date that a plan was made for, or None if it was made for none."""
+        with self._reading("an attempt"):
+            rows = self.database.rows("SELECT record FROM attempts")
+            found = (_CODEC.decode(Attempt, json.loads(text)) for (text,) in rows)
+            return next((one.due for one in found if one.plan_id == plan_id and one.due is not None), None)
+
     def _record(self, text: str) -> RunRecord:
         with self._reading("a run"):
             return _CODEC.decode(RunRecord, json.loads(text))

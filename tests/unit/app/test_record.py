@@ -33,7 +33,7 @@ def test_a_link_stays_a_link_and_an_unchanged_file_is_not_written(tmp_path: Path
     written = target.stat()
     assert written.st_mode & 0o777 == 0o664
     data = target.read_bytes()
-    assert data.startswith(b"\xef\xbb\xbf# History\r\n\r\n## [Unreleased]\r\n\r\n### Registry sweep")
+    assert data.startswith(b"\xef\xbb\xbf# History\r\n\r\n## Registry sweep")
     assert data.count(b"\n") == data.count(b"\r\n")
     _write_changelog(link, samples.report())
     assert target.stat().st_mtime_ns == written.st_mtime_ns

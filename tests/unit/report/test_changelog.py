@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagsweep.report.changelog import entry, insert
+from tagsweep.report.changelog import entry
+from tagsweep.report.changelog_file import insert
 from tests.unit.report import samples
 
 ENTRY = entry(samples.report())
@@ -167,41 +168,3 @@ def test_a_broken_sweep_says_what_is_left() -> None:
     assert "70 of 226 tags removed" in text
     assert "Not removed though planned: 2 tags" in text
     assert "1 damaged, 1 still there" in text
-
-
-odd_files = {
-    "underlined": ("Changelog\n=========\n\n", "1.1.0 / 2026-01-01\n-------------------\n\n- A thing.\n"),
-    "underlined with ===": ("", "1.1.0 / 2026-01-01\n===================\n\n- A thing.\n"),
-    "level 1": ("", "# 1.1.0 (2026-01-01)\n\n## Features\n\n- A thing.\n\n# 1.0.0\n"),
-    "about": ("# Changelog\n\n## About this file\n\nText.\n\n", "## v1.1.0\n\n- A thing.\n"),
-    "indented example": ("# Changelog\n\n    ## [Unreleased]\n\n", "## [1.0.0]\n"),
-    "code in a line": ("# Changelog\n\n``` x ``` is code.\n\n", "## [1.0.0]\n"),
-    "fence with a word": ("# C\n\n```\n```python\n## [0.9.0]\n```\n\n", "## [1.0.0]\n"),
-    "front matter": ("---\ntitle: Changelog\n---\n\n# Changelog\n\n", "## 1.0.0\n"),
-    "rule": ("# Changelog\n\nText.\n\n---\n\n", "## 1.0.0\n"),
-    "two lines and a rule": ("# Changelog\n\nText of\n1.0 lines\n---\n\n", "## 1.0.0\n"),
-}
-
-
-@pytest.mark.parametrize("name", odd_files)
-def test_the_entry_stands_above_the_newest_version_in_files_of_any_style(name: str) -> None:
-    """Underlined headings, versions on level 1, and sections that are no version do not mislead it."""
-    head, versions = odd_files[name]
-    text = insert(head + versions, ENTRY, run_id=RUN)
-    mark = "#" if "===" in versions or versions.startswith("# ") else "##"
-    gap = "" if head.endswith("\n\n") or not head else "\n"
-    assert text == f"{head}{gap}{mark} [Unreleased]\n\n{ENTRY}\n{versions}"
-
-
-def test_an_underlined_unreleased_section_is_found() -> None:
-    """The entry goes to the end of it, before the next version."""
-    before = "Unreleased\n----------\n\n- Soon.\n\n"
-    versions = "1.0.0\n-----\n"
-    assert insert(before + versions, ENTRY, run_id=RUN) == f"{before}{ENTRY}\n{versions}"
-
-
-def test_a_level_1_unreleased_section_holds_its_level_2_sections() -> None:
-    """What is under Unreleased ends at the next version, not at the first heading in it."""
-    before = "# Unreleased\n\n## Features\n\n- Soon.\n\n"
-    versions = "# 1.0.0\n"
-    assert insert(before + versions, ENTRY, run_id=RUN) == f"{before}{ENTRY}\n{versions}"
