@@ -11,6 +11,7 @@
 #   kube-apiserver    Kubernetes' API server, built by Go: about five minutes on two cores, 100 MB
 #   helm              3, built by Go: a minute, 84 MB; it renders the charts that the tests plant
 #   zot               1.4, built by Go from its module: four minutes on two busy cores, 36 MB
+#   actionlint        the checker of GitHub's workflows, built by Go: some seconds
 #   podman            with runc and busybox, installed by apt: only as root on Debian or Ubuntu, it needs files in /etc
 #
 # TAGSWEEP_TEST_SERVERS names a directory with ready binaries, which are then not fetched again. What this machine cannot
@@ -20,6 +21,7 @@ cd "$(dirname "$0")/.."
 root=$PWD/.test-servers
 bin=$root/bin
 crane=github.com/google/go-containerregistry/cmd/crane@v0.22.1
+actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 distribution=github.com/distribution/distribution/v3/cmd/registry@v3.1.2
 helm=helm.sh/helm/v3/cmd/helm@v3.19.0
 zot=github.com/project-zot/zot@v1.4.3 # the newest that can be had as a module: newer ones have another path
@@ -158,6 +160,7 @@ if [ "${1:-}" = all ]; then
     kube_apiserver
     go_server helm "$helm"
     zot_server
+    go_server actionlint "$actionlint"
     podman_on_the_system
 fi
 if [ "$failures" -gt 0 ] && [ "${CI:-}" = true ]; then exit 1; fi

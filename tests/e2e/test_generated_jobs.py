@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,25 @@ def checkout(place: Place, registry: FakeRegistry, monkeypatch: pytest.MonkeyPat
     program(programs / "tagsweep", f'exec {sys.executable} -m tagsweep "$@"')
     program(programs / "pip", f'echo "$@" >>{place.directory}/pip.log')
     program(programs / "python3", f'exec {sys.executable} "$@"')
+    program(programs / "gh", f'printf "%s\\n" "$*" >>{place.directory}/gh.log; [ ! -f {place.directory}/gh-fails ]')
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.chdir(place.directory)
+    for command in (
+        ["init", "-q", "-b", "main"],
+        ["init", "-q", "--bare", "-b", "main", "origin.git"],
+        ["remote", "add", "origin", "origin.git"],
+        ["add", "tagsweep.yaml"],
+        ["commit", "-q", "-m", "A policy"],
+        ["push", "-q", "origin", "main"],
+    ):
+        git(*command)
     return place
+
+
+def git(*arguments: str) -> str:
+    """Run git in the working directory; return what it said."""
+    command = ["git", "-c", "user.name=someone", "-c", "user.email=someone@example.com", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def program(path: Path, line: str) -> None:
@@ -110,6 +127,8 @@ def test_the_steps_of_the_workflow_plan_and_then_sweep(checkout: Place, registry
     assert "### Registry sweep" in checkout.changelog.read_text(encoding="utf-8")
     assert (checkout.directory / "pip.log").read_text(encoding="utf-8") == "install tagsweep==1\n" * 2
     checkout.plan.unlink()
+    git("add", "CHANGELOG.md")
+    git("commit", "-qm", "The entry")
     assert github.run("plan", FORCE="").startswith("Not due")
     assert github.output.read_text(encoding="utf-8") == ""
     github.run("plan", FORCE="true")
@@ -117,12 +136,60 @@ def test_the_steps_of_the_workflow_plan_and_then_sweep(checkout: Place, registry
     assert github.output.read_text(encoding="utf-8") == ""
 
 
+def handed_over(github: GitHub, place: Place) -> None:
+    """Hand the patch of the changelog to a job with a fresh checkout, as the artifact is."""
+    assert "recorded=true\n" in github.output.read_text(encoding="utf-8")
+    place.changelog.unlink()
+    git("reset", "-q")
+    github.environment |= {"BRANCH": "tagsweep/run-1-1", "BASE": "main"}
+
+
+def test_the_entry_of_the_changelog_is_proposed_as_a_pull_request(checkout: Place, registry: FakeRegistry) -> None:
+    """The recording job has the patch alone: it commits the entry to a branch, pushes that, and asks for a review."""
+    github = GitHub(generate("github", checkout), checkout.directory)
+    github.run("plan", FORCE="false")
+    github.run("sweep")
+    handed_over(github, checkout)
+    github.run("record", BRANCH="tagsweep/run-1-1", BASE="main")
+    assert "### Registry sweep" in git("--git-dir=origin.git", "show", "tagsweep/run-1-1:CHANGELOG.md")
+    assert git("--git-dir=origin.git", "diff", "--stat=80", "main", "tagsweep/run-1-1").count("|") == 1
+    told = (checkout.directory / "gh.log").read_text(encoding="utf-8")
+    assert told.startswith("pr create --base main --head tagsweep/run-1-1 --title Record a sweep of the registry")
+    assert registry.tags(GATEWAY)
+
+
+def test_a_refusal_reaches_the_changelog_too(checkout: Place, registry: FakeRegistry) -> None:
+    """The planning job hands the entry over although it fails."""
+    checkout.write(checkout.policy.read_text(encoding="utf-8") + "limits: {max_removals: 1}\n")
+    git("commit", "-qam", "A limit")
+    github = GitHub(generate("github", checkout), checkout.directory)
+    github.run("plan", expect=4, FORCE="false")
+    handed_over(github, checkout)
+    github.run("record", BRANCH="tagsweep/run-1-1", BASE="main")
+    assert "### Registry sweep refused" in git("--git-dir=origin.git", "show", "tagsweep/run-1-1:CHANGELOG.md")
+    assert len(registry.tags(GATEWAY)) > 2
+
+
+def test_the_preview_of_github_comments_the_pull_request(checkout: Place, registry: FakeRegistry) -> None:
+    """The plan is the comment; that of an earlier push is written anew, and where there is none a new one is made."""
+    github = GitHub(generate("github", checkout), checkout.directory)
+    before = registry.tags(GATEWAY)
+    github.run("preview", NUMBER="12")
+    assert "would go" in (checkout.directory / "preview.md").read_text(encoding="utf-8")
+    told = checkout.directory / "gh.log"
+    assert told.read_text(encoding="utf-8") == "pr comment 12 --edit-last --body-file preview.md\n"
+    (checkout.directory / "gh-fails").touch()
+    github.run("preview", expect=1, NUMBER="12")
+    assert told.read_text(encoding="utf-8").splitlines()[2:] == ["pr comment 12 --body-file preview.md"]
+    assert registry.tags(GATEWAY) == before
+
+
 def test_a_refused_plan_fails_the_job_and_its_summary_says_why(checkout: Place, registry: FakeRegistry) -> None:
     """The step ends with 4, nothing is handed to the sweeping job, and the page of the run has the guard's words."""
     checkout.write(checkout.policy.read_text(encoding="utf-8") + "limits: {max_removals: 1}\n")
     github = GitHub(generate("github", checkout), checkout.directory)
     github.run("plan", expect=4, FORCE="false")
-    assert github.output.read_text(encoding="utf-8") == ""
+    assert github.output.read_text(encoding="utf-8") == "recorded=true\n"
     assert "The sweep was refused" in github.summary.read_text(encoding="utf-8")
     assert any(SHA.fullmatch(tag) for tag in registry.tags(GATEWAY))
 
@@ -147,42 +214,90 @@ def test_the_scripts_of_gitlab_plan_and_then_sweep(checkout: Place, registry: Fa
     assert "Nothing to remove" in bash(scripts(found["tagsweep-plan"]), environment | {"FORCE": "true"})
 
 
-def test_the_preview_of_gitlab_comments_the_merge_request(checkout: Place, registry: FakeRegistry) -> None:
-    """The plan is posted as a note with the token in its header; nothing is removed."""
+@contextmanager
+def gitlab_api(changelog: str | None) -> Iterator[tuple[dict[str, str], list[tuple[str, str | None, Any]]]]:
+    """Serve the API as far as the scripts ask; give the variables to it, and what was posted with which token.
+
+    ``changelog`` is what the repository has of it.
+    """
     got: list[tuple[str, str | None, Any]] = []
 
     class Api(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/api/v4/projects/7/repository/files/CHANGELOG.md/raw?ref=c0ffee"
+            self.answer(404 if changelog is None else 200, (changelog or "").encode())
+
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             got.append((self.path, self.headers["PRIVATE-TOKEN"], body))
-            self.send_response(201)
-            self.send_header("Content-Length", "0")
+            self.answer(201, b"{}")
+
+        def answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the standard library's)
             """Say nothing."""
 
-    before = registry.tags(GATEWAY)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
+    variables = {
+        "CI_API_V4_URL": f"http://127.0.0.1:{server.server_port}/api/v4",
+        "CI_PROJECT_ID": "7",
+        "CI_MERGE_REQUEST_IID": "12",
+        "CI_DEFAULT_BRANCH": "main",
+        "CI_COMMIT_SHA": "c0ffee",
+        "CI_JOB_ID": "99",
+        "CI_JOB_URL": "https://gitlab.example/jobs/99",
+    }
     try:
-        environment = {
-            "TAGSWEEP_STATE": str(checkout.state),
-            "TAGSWEEP_NOTE_TOKEN": "note-token",
-            "CI_API_V4_URL": f"http://127.0.0.1:{server.server_port}/api/v4",
-            "CI_PROJECT_ID": "7",
-            "CI_MERGE_REQUEST_IID": "12",
-        }
-        bash(scripts(generate("gitlab", checkout)["tagsweep-preview"]), environment)
+        yield variables, got
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_the_preview_of_gitlab_comments_the_merge_request(checkout: Place, registry: FakeRegistry) -> None:
+    """The plan is posted as a note with the token in its header; nothing is removed."""
+    before = registry.tags(GATEWAY)
+    with gitlab_api(None) as (variables, got):
+        environment = variables | {"TAGSWEEP_STATE": str(checkout.state), "TAGSWEEP_NOTE_TOKEN": "note-token"}
+        bash(scripts(generate("gitlab", checkout)["tagsweep-preview"]), environment)
     ((path, token, body),) = got
     assert (path, token) == ("/api/v4/projects/7/merge_requests/12/notes", "note-token")
     assert "would go" in body["body"]
     assert registry.tags(GATEWAY) == before
+
+
+def test_gitlab_proposes_the_entry_of_the_changelog(checkout: Place, registry: FakeRegistry) -> None:
+    """A branch with the changelog and a merge request; nothing where it is as it was, or where there is no token."""
+    found = generate("gitlab", checkout)
+    (record,) = found[".tagsweep-record"]["after_script"]
+    environment = {"TAGSWEEP_STATE": str(checkout.state), "CI_PIPELINE_URL": "https://gitlab.example/1"}
+    bash(scripts(found["tagsweep-plan"]), environment)
+    bash(scripts(found["tagsweep-sweep"]), environment)
+    text = checkout.changelog.read_text(encoding="utf-8")
+    with gitlab_api(None) as (variables, got):
+        bash(record, variables)
+        assert got == []
+        bash(record, variables | {"TAGSWEEP_RECORD_TOKEN": "record-token"})
+    (where, token, commit), (then, _, request) = got
+    assert (where, token) == ("/api/v4/projects/7/repository/commits", "record-token")
+    assert commit["actions"] == [{"action": "create", "file_path": "CHANGELOG.md", "content": text}]
+    assert (commit["branch"], commit["start_sha"]) == ("tagsweep/job-99", "c0ffee")
+    assert then == "/api/v4/projects/7/merge_requests"
+    assert (request["source_branch"], request["target_branch"]) == ("tagsweep/job-99", "main")
+    with gitlab_api("# Changelog\n") as (variables, got):
+        bash(record, variables | {"TAGSWEEP_RECORD_TOKEN": "record-token"})
+    assert got[0][2]["actions"][0]["action"] == "update"
+    with gitlab_api(text) as (variables, got):
+        bash(record, variables | {"TAGSWEEP_RECORD_TOKEN": "record-token"})
+    assert got == []
+    assert registry.tags(GATEWAY)
 
 
 def test_the_arguments_of_the_cronjobs_are_commands_that_work(checkout: Place, registry: FakeRegistry) -> None:

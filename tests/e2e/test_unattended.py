@@ -242,6 +242,19 @@ def test_a_refused_resume_is_tried_again_and_its_run_goes_on(place: Place, regis
     assert (ends(swept), swept[0].report.attempt.run_id) == ([AttemptResult.SWEPT], begun)
 
 
+def test_a_checkout_that_is_elsewhere_the_next_time_is_the_same_policy(place: Place, registry: FakeRegistry) -> None:
+    """Runners of CI systems unpack policy and state where there is room: the date is not run for again."""
+    write(place, registry)
+    assert ends(run(place, "2026-10-01 04:00")) == [AttemptResult.SWEPT]
+    moved = place.directory / "elsewhere"
+    moved.mkdir()
+    for path in (place.policy, place.state):
+        path.rename(moved / path.name)
+    there = Place(moved)
+    assert run(there, "2026-10-01 05:00") == ()
+    assert ends(run(there, "2027-01-01 04:00")) == [AttemptResult.NOTHING]
+
+
 def test_two_policies_in_one_changelog_have_entries_of_their_own(place: Place, registry: FakeRegistry) -> None:
     """The failure of one policy does not replace that of another, for the same date."""
     write(place, registry, more=f"{QUARTERLY}limits: {{max_removals: 1}}\n")
@@ -282,7 +295,7 @@ def test_two_at_once_never_both_run(place: Place, registry: FakeRegistry) -> Non
     write(place, registry)
     state = StateDirectory.open(place.state)
     before = registry.tags(GATEWAY)
-    with state.lock(f"policy {place.policy.absolute()}"), pytest.raises(StateError, match="another tagsweep"):
+    with state.lock("policy tagsweep.yaml"), pytest.raises(StateError, match="another tagsweep"):
         run(place, "2026-10-01 04:00")
     assert registry.tags(GATEWAY) == before
     assert ends(run(place, "2026-10-01 04:00")) == [AttemptResult.SWEPT]
@@ -310,8 +323,8 @@ def test_metrics_and_csv_say_what_happened(place: Place, registry: FakeRegistry,
     gone = done[0].report.removed
     text = (tmp_path / "tagsweep.prom").read_text(encoding="utf-8")
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-    labels = f'{{policy="{place.policy}",repository="{registry.host}/{GATEWAY}"}}'
-    own = f'{{policy="{place.policy}"}}'
+    labels = f'{{policy="tagsweep.yaml",repository="{registry.host}/{GATEWAY}"}}'
+    own = '{policy="tagsweep.yaml"}'
     assert int(values[f"tagsweep_removed_tags{labels}"]) == gone > 0
     assert int(values[f"tagsweep_kept_tags{labels}"]) == len(registry.tags(GATEWAY))
     assert values[f"tagsweep_last_run_exit_code{own}"] == "0"

@@ -7,7 +7,7 @@ import yaml
 
 from tagsweep.model.schedule import Schedule
 from tagsweep.report.jobs import Job, kubernetes
-from tests.real.kube import Cluster
+from tests.real.kube import Cluster, Refusal
 
 COLLECTIONS = {
     "ServiceAccount": "/api/v1/namespaces/tagsweep/serviceaccounts",
@@ -33,12 +33,17 @@ def test_the_api_server_takes_every_object_and_knows_every_field(kube_cluster: C
         secrets=("SLACK_URL",),
         in_cluster=True,
     )
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "tagsweep"}}
-    kube_cluster.request("POST", "/api/v1/namespaces", namespace)
+    kube_cluster.namespace("tagsweep")
     for one in yaml.safe_load_all(kubernetes.files(job)[kubernetes.PATH]):
         path = f"{COLLECTIONS[one['kind']]}?fieldValidation=Strict"
-        kube_cluster.request("POST", path, one)
-    stored = kube_cluster.request("GET", COLLECTIONS["CronJob"], None)
+        kube_cluster.ask("POST", path, one)
+    stored = kube_cluster.ask("GET", COLLECTIONS["CronJob"])
     spec = {one["metadata"]["name"]: one["spec"] for one in stored["items"]}
     assert (spec["tagsweep-plan"]["timeZone"], spec["tagsweep-plan"]["suspend"]) == ("Europe/Berlin", False)
     assert spec["tagsweep-sweep"]["suspend"] is True
+    assert spec["tagsweep-plan"]["jobTemplate"]["spec"]["podFailurePolicy"]["rules"][0]["action"] == "FailJob"
+    stored["items"][0]["spec"]["jobTemplate"]["spec"]["tries"] = 2
+    again = {**stored["items"][0], "apiVersion": "batch/v1", "kind": "CronJob"}
+    again["metadata"] = {"name": "tagsweep-other", "namespace": "tagsweep"}
+    with pytest.raises(Refusal, match="unknown field"):
+        kube_cluster.ask("POST", f"{COLLECTIONS['CronJob']}?fieldValidation=Strict", again)

@@ -92,9 +92,19 @@ def run_unattended(policy: Policy, asked: Asked, *, session: Session) -> tuple[F
 
     Errors are in what is returned, recorded and told. Raises StateError where another process runs this policy now.
     """
-    key = str(Path(policy.path).absolute())
+    key = policy_key(policy, session)
     with session.state.lock(f"policy {key}", now=session.clock.now()):
         return tuple(_Runner(policy, key, asked, session).attempts())
+
+
+def policy_key(policy: Policy, session: Session) -> str:
+    """Return under which name the ledger knows the attempts of a policy.
+
+    That is its path: from the directory that holds the state, where it is in there, so that a checkout with both may
+    be somewhere else the next time, as on runners of CI systems; else the absolute one.
+    """
+    path, base = Path(policy.path).absolute(), session.state.path.parent
+    return str(path.relative_to(base) if path.is_relative_to(base) else path)
 
 
 def next_due(policy: Policy, now: datetime) -> datetime | None:
@@ -287,7 +297,7 @@ class _Runner:
     def _write_metrics(self, report: AttemptReport) -> None:
         name = self.policy.record.metrics
         if name is not None:
-            durable.write_file(beside(self.key, name), metrics(report).encode(), mode=0o644)
+            durable.write_file(beside(self.policy.path, name), metrics(report).encode(), mode=0o644)
 
     def _write_summary(self, report: AttemptReport) -> None:
         if self.asked.summary is not None:
@@ -300,7 +310,7 @@ class _Runner:
             policy = hashlib.sha256(self.key.encode()).hexdigest()[:8]
             entry_id = f"attempt-{policy}-{attempt.due or attempt.began_at:%Y%m%dT%H%M%SZ}"
             entry = changelog.failed_entry(attempt, entry_id=entry_id, removed=report.removed, unknown=report.unknown)
-            write_entry(beside(self.key, name), entry, run_id=entry_id)
+            write_entry(beside(self.policy.path, name), entry, run_id=entry_id)
 
     def _note(self, do: Callable[[], None]) -> None:
         """Do what must not hide how the run ended: an error in it is told, and no more."""

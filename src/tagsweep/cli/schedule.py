@@ -95,6 +95,7 @@ def _job(target: str, policy: Policy, config: Path, *, package: str | None, imag
         package=package or _PACKAGE.format(version=__version__),
         image=image or _IMAGE.format(version=__version__),
         program=_program(),
+        changelog=_changelog_path(target, policy, config),
         secrets=tuple(dict.fromkeys(name for one in policy.record.notify for name in _names(one))),
         in_cluster=any(source.kind == "kubernetes" and not _elsewhere(source.options) for source in policy.sources),
     )
@@ -120,12 +121,28 @@ def _policy_path(target: str, config: Path) -> str:
         raise ConfigurationError(
             f"{config} is no path within the repository", remedy="call it at the top of the repository, with -c PATH"
         )
+    return _plain(path, "the policy")
+
+
+def _plain(path: str, what: str) -> str:
+    """Return the path if it may stand in a script as it is."""
     if _PLAIN.fullmatch(path) is None:
         raise ConfigurationError(
             f"{path!r} has characters that mean something in a job's scripts",
-            remedy="give the policy a path of letters, digits, dots, dashes and slashes",
+            remedy=f"give {what} a path of letters, digits, dots, dashes and slashes",
         )
     return path
+
+
+def _changelog_path(target: str, policy: Policy, config: Path) -> str:
+    """Return the changelog's path within the repository of a CI job; empty where it is in none."""
+    name = policy.record.changelog
+    if name is None or target not in _IN_REPOSITORY:
+        return ""
+    path = PurePosixPath(config).parent / name
+    if path.is_absolute() or ".." in path.parts:
+        return ""
+    return _plain(str(path), "the changelog")
 
 
 def _program() -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.resources
+import json
+import os
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -20,7 +25,13 @@ QUARTERLY = Schedule(cron="0 4 1 1,4,7,10 *", written="quarterly", time_zone="Eu
 POLICY = "# a policy\nversion: 1\n\nrules: []   \n  # indented\n"
 
 
-def job(*, schedule: Schedule = QUARTERLY, secrets: tuple[str, ...] = ("SLACK_URL",), in_cluster: bool = False) -> Job:
+def job(
+    *,
+    schedule: Schedule = QUARTERLY,
+    secrets: tuple[str, ...] = ("SLACK_URL",),
+    in_cluster: bool = False,
+    changelog: str = "CHANGELOG.md",
+) -> Job:
     """Return a job as the command line makes it."""
     return Job(
         policy="tagsweep.yaml",
@@ -30,9 +41,24 @@ def job(*, schedule: Schedule = QUARTERLY, secrets: tuple[str, ...] = ("SLACK_UR
         package="tagsweep @ https://example.com/tagsweep.whl",
         image="registry.example.com/tagsweep:1",
         program="/bin/true",
+        changelog=changelog,
         secrets=secrets,
         in_cluster=in_cluster,
     )
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program, where the tests' servers are or on the path."""
+    places = [os.environ.get("TAGSWEEP_TEST_SERVERS", ""), str(Path(__file__).parents[3] / ".test-servers" / "bin")]
+    return shutil.which(name, path=os.pathsep.join([*filter(None, places), os.environ["PATH"]]))
+
+
+def vendored_schema(name: str) -> dict[str, Any]:
+    """Return the schema of that name that the package check-jsonschema brings."""
+    file = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{name}.json"
+    found = json.loads(file.read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
 
 
 def workflow() -> dict[Any, Any]:
@@ -54,13 +80,31 @@ def test_github_has_least_rights_one_run_at_a_time_and_an_approval() -> None:
     """Nothing is granted but reading, jobs wait for each other, and only the sweeping job has the environment."""
     found = workflow()
     assert found["permissions"] == {}
-    assert found["concurrency"] == {"group": "tagsweep", "cancel-in-progress": False}
-    assert found[True]["schedule"] == [{"cron": "0 3 1 1,4,7,10 *"}]
+    assert found["concurrency"]["cancel-in-progress"] is False
+    assert [one["cron"] for one in found[True]["schedule"]] == ["0 3 1 1,4,7,10 *", "23 5 */3 * *"]
     plan, sweep = found["jobs"]["plan"], found["jobs"]["sweep"]
     assert plan["permissions"] == sweep["permissions"] == {"contents": "read"}
     assert "environment" not in plan
     assert (sweep["environment"], sweep["needs"]) == ("tagsweep", "plan")
     assert sweep["if"] == "needs.plan.outputs.planned == 'true'"
+
+
+def test_github_gives_no_job_both_secrets_and_the_right_to_write() -> None:
+    """Who may write to the repository has no secret of the registry; a fork's pull request runs nothing."""
+    jobs = workflow()["jobs"]
+    assert set(jobs) == {"plan", "sweep", "record", "preview"}
+    for one in jobs.values():
+        secrets = any("secrets." in str(step.get("env", "")) for step in one["steps"])
+        assert not (secrets and one["permissions"].get("contents") == "write")
+    assert "head.repo.full_name == github.repository" in jobs["preview"]["if"]
+    assert jobs["plan"]["if"] == "github.event_name != 'pull_request'"
+
+
+def test_github_records_nothing_where_there_is_no_changelog() -> None:
+    """Without a changelog no job asks for the right to write."""
+    found = yaml.safe_load(github.files(job(changelog=""))[github.PATH])
+    assert set(found["jobs"]) == {"plan", "sweep", "preview"}
+    assert "changelog" not in github.files(job(changelog=""))[github.PATH].lower()
 
 
 def test_github_scripts_hold_no_expression() -> None:
@@ -70,24 +114,66 @@ def test_github_scripts_hold_no_expression() -> None:
     assert [script for script in scripts if "${{" in script] == []
 
 
+VARIANTS = [((), ""), (("SLACK_URL", "MAIL_PASSWORD"), "docs/CHANGELOG.md")]
+
+
 @pytest.mark.real
-@pytest.mark.parametrize("secrets", [(), ("SLACK_URL", "MAIL_PASSWORD")])
-def test_actionlint_finds_nothing_in_the_workflow(tmp_path: Path, secrets: tuple[str, ...]) -> None:
-    """The checker of GitHub's workflows accepts it, with the scripts in it if shellcheck is there."""
-    program = shutil.which("actionlint")
+@pytest.mark.parametrize(("secrets", "changelog"), VARIANTS)
+def test_actionlint_finds_nothing_in_the_workflow(tmp_path: Path, secrets: tuple[str, ...], changelog: str) -> None:
+    """The checker of GitHub's workflows accepts it, with shellcheck's reading of the scripts in it."""
+    program = find_program("actionlint")
     if program is None:
-        pytest.skip("actionlint is not on the path; go install github.com/rhysd/actionlint/cmd/actionlint@latest")
+        pytest.skip("actionlint is not installed here; scripts/test_servers.sh all (needs go)")
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    assert shellcheck.exists()
     path = tmp_path / "tagsweep.yml"
-    path.write_text(github.files(job(secrets=secrets))[github.PATH], encoding="utf-8")
-    done = subprocess.run([program, "-no-color", str(path)], capture_output=True, text=True, check=False)
+    path.write_text(github.files(job(secrets=secrets, changelog=changelog))[github.PATH], encoding="utf-8")
+    command = [program, "-no-color", "-shellcheck", str(shellcheck), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("secrets", "changelog"), VARIANTS)
+def test_the_schemas_of_github_and_gitlab_accept_the_files(secrets: tuple[str, ...], changelog: str) -> None:
+    """Both files are valid by the JSON schema that the editors of those systems go by."""
+    one = job(secrets=secrets, changelog=changelog)
+    found = yaml.safe_load(github.files(one)[github.PATH])
+    found["on"] = found.pop(True)  # YAML 1.1 reads the word as a truth value
+    for name, values in (("github-workflows", found), ("gitlab-ci", yaml.safe_load(gitlab.files(one)[gitlab.PATH]))):
+        schema = vendored_schema(name)
+        validator = jsonschema.validators.validator_for(schema)(schema)
+        assert [error.message for error in validator.iter_errors(values)] == []
+
+
+def test_the_schema_of_gitlab_refuses_what_gitlab_would() -> None:
+    """The schema is one that can say no: a misspelt keyword's value and a job without a script are found."""
+    schema = vendored_schema("gitlab-ci")
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    good = yaml.safe_load(gitlab.files(job())[gitlab.PATH])
+    assert validator.is_valid(good)
+    for key, value in (("rules", [{"when": "by hand"}]), ("artifacts", {"when": "allways"}), ("script", {})):
+        bad = {**good, "tagsweep-plan": {**good["tagsweep-plan"], key: value}}
+        assert not validator.is_valid(bad), key
+
+
+@pytest.mark.parametrize("target", ["plan", "sweep", "preview"])
+def test_shellcheck_finds_nothing_in_the_scripts_of_gitlab(target: str, tmp_path: Path) -> None:
+    """The scripts are right as sh has them; options that are one word or none are left unquoted on purpose."""
+    found = yaml.safe_load(gitlab.files(job())[gitlab.PATH])
+    lines = [*found[".tagsweep"]["before_script"], *found[f"tagsweep-{target}"]["script"]]
+    path = tmp_path / "script.sh"
+    path.write_text("\n".join([*lines, *found[".tagsweep-record"]["after_script"]]), encoding="utf-8")
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    command = [str(shellcheck), "--shell=bash", "--exclude=SC2086,SC2317", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_gitlab_plans_by_schedule_and_sweeps_by_hand() -> None:
     """Keywords and kinds are GitLab's; the sweep is manual, has the environment, and gets the plan's files."""
     found = yaml.safe_load(gitlab.files(job())[gitlab.PATH])
     known = {"extends", "image", "variables", "before_script", "script", "cache", "resource_group", "stage", "rules"}
-    known |= {"artifacts", "needs", "environment"}
+    known |= {"artifacts", "needs", "environment", "after_script"}
     for one in found.values():
         assert set(one) <= known
         assert all(isinstance(line, str) for line in one.get("script", []))
@@ -97,6 +183,8 @@ def test_gitlab_plans_by_schedule_and_sweeps_by_hand() -> None:
     assert sweep["rules"] == [{"if": scheduled, "when": "manual"}]
     assert (sweep["environment"], sweep["needs"]) == ({"name": "tagsweep"}, ["tagsweep-plan"])
     assert "plan.json" in plan["artifacts"]["paths"]
+    assert ".tagsweep-record" in plan["extends"]
+    assert ".tagsweep-record" not in yaml.safe_load(gitlab.files(job(changelog=""))[gitlab.PATH])
     assert found[".tagsweep-state"]["resource_group"] == "tagsweep"
     assert preview["rules"][0]["changes"] == ["tagsweep.yaml"]
     for name, one in found.items():

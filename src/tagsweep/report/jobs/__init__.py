@@ -26,6 +26,8 @@ class Job:
     image: str
     program: str
     """The path of tagsweep where systemd and cron find it."""
+    changelog: str = ""
+    """The path of the policy's changelog in the repository, empty if there is none in it."""
     secrets: tuple[str, ...] = ()
     """The environment variables that the policy's notifications need."""
     in_cluster: bool = False

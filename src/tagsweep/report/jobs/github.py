@@ -1,4 +1,7 @@
-"""The schedule as a workflow of GitHub Actions: a job that plans, and one that sweeps when people have approved."""
+"""The schedule as a workflow of GitHub Actions: plan, sweep when people have approved, propose the changelog's entry.
+
+The job that may write to the repository has no secret of the registry, and those that have them may not write.
+"""
 
 from __future__ import annotations
 
@@ -15,29 +18,33 @@ _TEMPLATE: Final = """\
 # The job "sweep" carries it out when the reviewers of the environment "tagsweep" have approved. Add them once, in the
 # settings of the repository: Environments, New environment, "tagsweep", Required reviewers. Without reviewers nothing
 # waits. The plan is good for as long as "limits: plan_valid:" of the policy says (24 h if it does not).
+@HEAD@
 name: tagsweep
 
 on:
   schedule:
     # @SCHEDULE@, in UTC, which is all that GitHub knows. It only wakes tagsweep, which asks what is due.
     - cron: "@CRON@"
-    # GitHub forgets a cache that nobody used for 7 days, and stops schedules of public repositories in which nothing
-    # happened for 60 days. If a rule or the evidence goes by what tagsweep saw before (of: first-seen, remember), wake
-    # it often enough to keep its memory; it does nothing when nothing is due:
-    # - cron: "23 5 */3 * *"
+    # Makes up for what GitHub left out under load and for errors, and keeps the cache with the state, which GitHub
+    # forgets when nobody used it for 7 days. Nothing is done when nothing is due. (Schedules of public repositories in
+    # which nothing happened for 60 days are stopped by GitHub, which tells by mail.)
+    - cron: "23 5 */3 * *"
   workflow_dispatch:
     inputs:
       force:
         description: Plan although no date is due
         type: boolean
         default: false
+  pull_request:
+    paths:
+      - @QUOTED_POLICY@
 
 # Each job asks for what it needs, and nothing else is granted.
 permissions: {}
 
-# Two runs never touch the registry or the state at once.
+# Two runs never touch the registry or the state at once; a pull request's preview waits for none.
 concurrency:
-  group: tagsweep
+  group: tagsweep-${{ github.event_name == 'pull_request' && github.ref || 'run' }}
   cancel-in-progress: false
 
 defaults:
@@ -52,12 +59,14 @@ env:
 
 jobs:
   plan:
+    if: github.event_name != 'pull_request'
     runs-on: ubuntu-latest
     timeout-minutes: 120
     permissions:
       contents: read
     outputs:
       planned: ${{ steps.plan.outputs.planned }}
+      @RECORDED_PLAN@
     steps:
       # adjust: your organisation may want actions pinned to commits
       - uses: actions/checkout@v4
@@ -91,6 +100,7 @@ jobs:
             "${options[@]}" || code=$?
           if [ -f summary.md ]; then cat summary.md >>"$GITHUB_STEP_SUMMARY"; fi
           if [ "$code" = 0 ] && [ -f plan.json ]; then echo planned=true >>"$GITHUB_OUTPUT"; fi
+          @PATCH@
           exit "$code"
       - name: Keep the plan
         if: always() && steps.plan.outcome != 'skipped'
@@ -101,6 +111,8 @@ jobs:
             plan.json
             summary.md
           if-no-files-found: ignore
+          overwrite: true
+      @KEEP_PLAN_PATCH@
       - name: Keep the state
         if: always() && steps.plan.outcome != 'skipped'
         uses: actions/cache/save@v4
@@ -116,6 +128,7 @@ jobs:
     environment: tagsweep
     permissions:
       contents: read
+    @RECORDED_SWEEP@
     steps:
       - uses: actions/checkout@v4
         with:
@@ -145,8 +158,7 @@ jobs:
           code=0
           tagsweep run -c @POLICY@ --plan plan.json --summary swept.md --link "$LINK" || code=$?
           if [ -f swept.md ]; then cat swept.md >>"$GITHUB_STEP_SUMMARY"; fi
-          # The policy's changelog has its entry in this checkout: as a patch, for whoever commits it.
-          git diff --output=changelog.patch -- . || true
+          @PATCH@
           exit "$code"
       # What "tagsweep restore" needs to take it back: unpack it as tagsweep-state. The cache is no place for that.
       - name: Keep the record
@@ -157,14 +169,104 @@ jobs:
           path: |
             tagsweep-state
             swept.md
-            changelog.patch
           retention-days: 90
+          overwrite: true
+      @KEEP_SWEEP_PATCH@
       - name: Keep the state
         if: always() && steps.sweep.outcome != 'skipped'
         uses: actions/cache/save@v4
         with:
           path: tagsweep-state
           key: tagsweep-state-${{ github.run_id }}-${{ github.run_attempt }}-sweep
+
+  @RECORD@
+  # What the policy of a pull request would remove, as a comment. Those of forks have no secrets, and get none.
+  preview:
+    if: github.event_name == 'pull_request' && github.event.pull_request.head.repo.full_name == github.repository
+    runs-on: ubuntu-latest
+    timeout-minutes: 120
+    permissions:
+      contents: read
+      pull-requests: write
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          persist-credentials: false
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "3.13"
+      - name: Install
+        run: pip install "$TAGSWEEP_PACKAGE"
+      - name: Plan
+        id: plan
+        env:
+          TAGSWEEP_USERNAME: ${{ secrets.TAGSWEEP_USERNAME }}
+          TAGSWEEP_PASSWORD: ${{ secrets.TAGSWEEP_PASSWORD }}
+        run: |
+          tagsweep plan -c @POLICY@ --markdown preview.md
+      - name: Comment
+        if: always() && steps.plan.outcome != 'skipped'
+        env:
+          GH_TOKEN: ${{ github.token }}
+          GH_REPO: ${{ github.repository }}
+          NUMBER: ${{ github.event.number }}
+        run: |
+          if [ ! -f preview.md ]; then echo "No plan could be made of this policy: $LINK" >preview.md; fi
+          # The comment of an earlier push is written anew.
+          gh pr comment "$NUMBER" --edit-last --body-file preview.md || gh pr comment "$NUMBER" --body-file preview.md
+"""
+_HEAD: Final = """\
+#
+# The job "record" proposes the entry of @CHANGELOG@ as a pull request. Allow it once, in the settings of the
+# repository: Actions, General, "Allow GitHub Actions to create and approve pull requests".
+"""
+_PATCH: Final = """\
+# The changelog has an entry in this checkout, also of what was refused: as a patch, for the job that may write.
+git add --intent-to-add @CHANGELOG@ 2>/dev/null || true
+git diff --output=changelog.patch -- @CHANGELOG@
+if [ -s changelog.patch ]; then echo recorded=true >>"$GITHUB_OUTPUT"; fi
+"""
+_RECORDED: Final = "recorded: ${{ steps.@STEP@.outputs.recorded }}"
+_KEEP_PATCH: Final = """\
+- name: Keep the entry of the changelog
+  if: always() && steps.@STEP@.outputs.recorded == 'true'
+  uses: actions/upload-artifact@v4
+  with:
+    name: tagsweep-changelog
+    path: changelog.patch
+    overwrite: true
+"""
+_RECORD: Final = """\
+# The entry as a pull request. This job may write to the repository, and has no secret of the registry.
+record:
+  needs: [plan, sweep]
+  if: always() && (needs.plan.outputs.recorded == 'true' || needs.sweep.outputs.recorded == 'true')
+  runs-on: ubuntu-latest
+  timeout-minutes: 10
+  permissions:
+    contents: write
+    pull-requests: write
+  steps:
+    - uses: actions/checkout@v4
+    - name: Fetch the entry of the changelog
+      uses: actions/download-artifact@v4
+      with:
+        name: tagsweep-changelog
+    - name: Propose it
+      env:
+        GH_TOKEN: ${{ github.token }}
+        GH_REPO: ${{ github.repository }}
+        BRANCH: tagsweep/run-${{ github.run_id }}-${{ github.run_attempt }}
+        BASE: ${{ github.ref_name }}
+      run: |
+        git apply changelog.patch
+        rm changelog.patch
+        git switch --create "$BRANCH"
+        git add @CHANGELOG@
+        git -c user.name="github-actions[bot]" -c user.email="41898282+github-actions[bot]@users.noreply.github.com" \\
+          commit -m "Record a sweep of the registry"
+        git push origin "$BRANCH"
+        gh pr create --base "$BASE" --head "$BRANCH" --title "Record a sweep of the registry" --body "By $LINK"
 """
 
 
@@ -174,9 +276,27 @@ def files(job: Job) -> dict[str, str]:
     text = fill(
         _TEMPLATE,
         POLICY=job.policy,
+        QUOTED_POLICY=quoted(job.policy),
         SCHEDULE=str(job.schedule),
         CRON=job.utc_cron,
         PACKAGE=quoted(job.package),
         SECRETS=secrets,
+        **_recording(job.changelog),
     )
     return {PATH: text}
+
+
+def _recording(changelog: str) -> dict[str, str]:
+    """Return what the template has for the changelog: nothing, where the policy names none in the repository."""
+    blanks = ("HEAD", "PATCH", "RECORDED_PLAN", "RECORDED_SWEEP", "KEEP_PLAN_PATCH", "KEEP_SWEEP_PATCH", "RECORD")
+    if not changelog:
+        return dict.fromkeys(blanks, "")
+    return {
+        "HEAD": fill(_HEAD, CHANGELOG=changelog),
+        "PATCH": fill(_PATCH, CHANGELOG=changelog),
+        "RECORDED_PLAN": fill(_RECORDED, STEP="plan"),
+        "RECORDED_SWEEP": f"outputs:\n  {fill(_RECORDED, STEP='sweep')}",
+        "KEEP_PLAN_PATCH": fill(_KEEP_PATCH, STEP="plan"),
+        "KEEP_SWEEP_PATCH": fill(_KEEP_PATCH, STEP="sweep"),
+        "RECORD": fill(_RECORD, CHANGELOG=changelog) + "\n",
+    }

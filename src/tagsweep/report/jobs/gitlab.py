@@ -26,7 +26,8 @@ _TEMPLATE: Final = """\
 #    says (24 h if it does not).
 # 5. For a comment on merge requests that change the policy: a project access token (role Reporter, scope api) as the
 #    masked variable TAGSWEEP_NOTE_TOKEN, and the registry's account as variables that are not protected, because these
-#    branches are not: better a second account, that may only read.
+#    branches are not: everybody who may push a branch can then use it. Leave both away where that is too many.
+@HEAD@
 
 .tagsweep:
   image: python:3.13-slim # adjust
@@ -37,6 +38,7 @@ _TEMPLATE: Final = """\
   before_script:
     - pip install "$TAGSWEEP_PACKAGE"
 
+@RECORD@
 .tagsweep-state:
   # The ledger and what was swept. A cache may be lost; then the last date counts as due, and first-seen begins anew.
   cache:
@@ -47,7 +49,7 @@ _TEMPLATE: Final = """\
   resource_group: tagsweep
 
 tagsweep-plan:
-  extends: [.tagsweep, .tagsweep-state]
+  extends: [.tagsweep, .tagsweep-state@AND_RECORD@]
   stage: build # adjust: any stage that you have
   rules:
     - if: $CI_PIPELINE_SOURCE == "schedule" && $TAGSWEEP == "run"
@@ -63,7 +65,7 @@ tagsweep-plan:
     expire_in: 30 days
 
 tagsweep-sweep:
-  extends: [.tagsweep, .tagsweep-state]
+  extends: [.tagsweep, .tagsweep-state@AND_RECORD@]
   stage: deploy # adjust
   needs: [tagsweep-plan]
   rules:
@@ -110,6 +112,45 @@ tagsweep-preview:
 """
 
 
+_HEAD: Final = """\
+# 6. For the entry of @CHANGELOG@ as a merge request: a project access token (role Developer, scope api)
+#    as the masked, protected variable TAGSWEEP_RECORD_TOKEN.
+"""
+_RECORD: Final = """\
+# A changelog that has an entry in this checkout, also of what was refused, is proposed as a merge request.
+.tagsweep-record:
+  after_script:
+    - |
+      if [ -z "$TAGSWEEP_RECORD_TOKEN" ] || [ ! -f @CHANGELOG@ ]; then exit 0; fi
+      python3 - <<'EOF'
+      import json, os, urllib.error, urllib.parse, urllib.request
+      value, path = os.environ, "@CHANGELOG@"
+      project = "{CI_API_V4_URL}/projects/{CI_PROJECT_ID}".format(**value)
+      def ask(what, document=None):
+          body = None if document is None else json.dumps(document).encode()
+          headers = {"PRIVATE-TOKEN": value["TAGSWEEP_RECORD_TOKEN"], "Content-Type": "application/json"}
+          with urllib.request.urlopen(urllib.request.Request(project + what, body, headers), timeout=60) as answer:
+              return answer.read()
+      base, text = value["CI_DEFAULT_BRANCH"], open(path, "rb").read()
+      place = urllib.parse.quote(path, safe="")
+      try:
+          before = ask(f"/repository/files/{place}/raw?ref={value['CI_COMMIT_SHA']}")
+      except urllib.error.HTTPError as error:
+          if error.code != 404:
+              raise
+          before = None
+      if text == before:
+          raise SystemExit
+      branch, title = f"tagsweep/job-{value['CI_JOB_ID']}", "Record a sweep of the registry"
+      action = {"action": "create" if before is None else "update", "file_path": path, "content": text.decode()}
+      commit = {"branch": branch, "start_sha": value["CI_COMMIT_SHA"], "commit_message": title, "actions": [action]}
+      ask("/repository/commits", commit)
+      request = {"source_branch": branch, "target_branch": base, "title": title, "remove_source_branch": True}
+      ask("/merge_requests", request | {"description": "By " + value["CI_JOB_URL"]})
+      EOF
+"""
+
+
 def files(job: Job) -> dict[str, str]:
     """Return the files of the job by their paths in the repository."""
     names = ", ".join(job.secrets)
@@ -121,6 +162,9 @@ def files(job: Job) -> dict[str, str]:
         CRON=job.schedule.cron,
         ZONE=job.schedule.time_zone,
         PACKAGE=quoted(job.package),
+        HEAD=fill(_HEAD, CHANGELOG=job.changelog) if job.changelog else "",
+        RECORD=fill(_RECORD, CHANGELOG=job.changelog) + "\n" if job.changelog else "",
+        AND_RECORD=", .tagsweep-record" if job.changelog else "",
         SECRETS=f"#    The policy's notifications need also: {names}." if names else "",
     )
     return {PATH: text}

@@ -61,8 +61,8 @@ spec:
   # @SCHEDULE@. It only wakes tagsweep, which asks what is due.
   schedule: "@CRON@"
   timeZone: @ZONE@
+  # No deadline: after a time in which the cluster was off it wakes once, at the next start.
   concurrencyPolicy: Forbid
-  startingDeadlineSeconds: 86400
   successfulJobsHistoryLimit: 3
   failedJobsHistoryLimit: 3
   jobTemplate:
@@ -85,8 +85,16 @@ spec:
       @SWEEP@
 """
 _POD: Final = """\
-# Tried again after an error; what was refused stays refused, and a second process waits for nobody.
-backoffLimit: 2
+# Tried again after an error of a registry or source, for about ten minutes; not what was refused (4), is partial (3),
+# is damaged (7) or is a matter of the policy or of the plan (2, 5): that waits for people.
+backoffLimit: 6
+podFailurePolicy:
+  rules:
+    - action: FailJob
+      onExitCodes:
+        containerName: tagsweep
+        operator: In
+        values: [2, 3, 4, 5, 7]
 template:
   spec:
     serviceAccountName: tagsweep
