@@ -1,35 +1,20 @@
-"""``tagsweep run``: when it is due, exactly once for a date, and how it tells what became of it."""
+"""``tagsweep run``: when it is due, exactly once for a date, and what is left of it in the record."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tagsweep.app.session import Session
-from tagsweep.app.unattended import Asked, Finished, run_unattended
-from tagsweep.config import load_policy
+from tagsweep.app.unattended import Asked
 from tagsweep.model.errors import StateError
 from tagsweep.model.schedule import AttemptResult
 from tagsweep.stores.state import StateDirectory
 from tagsweep.testing.dialects import DISTRIBUTION_3
-from tagsweep.testing.fake import FakeRegistry, LoggedRequest
-from tagsweep.testing.harness import InstantClock, Quiet
-from tests.e2e.kit import GATEWAY, Place, fill, gateway, part_of, policy
-
-QUARTERLY = "schedule: quarterly\n"
+from tagsweep.testing.fake import FakeRegistry
+from tests.e2e.attempts import QUARTERLY, ends, killed_at, listener, push_builds, run, write
+from tests.e2e.kit import GATEWAY, Place, fill, gateway, part_of
 
 
 @pytest.fixture
@@ -38,79 +23,6 @@ def registry() -> Iterator[FakeRegistry]:
     with FakeRegistry(DISTRIBUTION_3) as running:
         fill(running, part_of(gateway()))
         yield running
-
-
-def write(place: Place, registry: FakeRegistry, *, more: str = QUARTERLY, record: str = "") -> None:
-    """Write the policy; ``record`` are more keys of record:."""
-    text = policy(f"{registry.host}/{GATEWAY}", more=more)
-    place.write(text.replace("record: {changelog: CHANGELOG.md}", f"record: {{changelog: CHANGELOG.md{record}}}"))
-
-
-def run(place: Place, at: str, asked: Asked | None = None, notes: Quiet | None = None) -> tuple[Finished, ...]:
-    """Run the policy at an instant (UTC)."""
-    clock = InstantClock(datetime.fromisoformat(at).replace(tzinfo=UTC))
-    found = load_policy(place.policy)
-    state = StateDirectory.open(place.state)
-    with Session(state=state, clock=clock, progress=notes or Quiet(), settings=found.registries) as session:
-        return run_unattended(found, asked or Asked(), session=session)
-
-
-def ends(done: tuple[Finished, ...]) -> list[AttemptResult]:
-    """Return how the attempts ended."""
-    return [finished.report.attempt.result for finished in done]
-
-
-def push_builds(registry: FakeRegistry, count: int = 2) -> None:
-    """Push builds that share no release, as a quarter of CI would."""
-    built = [one for one in gateway().images() if all(tag.startswith("sha-") for tag in one.tags)]
-    for one in built[-count:]:
-        registry.push(GATEWAY, one.image, *one.tags)
-
-
-@contextmanager
-def listener(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Serve a webhook on loopback; give its address and what it was sent."""
-    got: list[dict[str, Any]] = []
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the standard library's)
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/services/T0/SECRET", got
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def killed_at(place: Place, registry: FakeRegistry, delete: int) -> None:
-    """Run the policy in a process that is killed with -9 at the so manieth deletion."""
-    child: list[subprocess.Popen[str]] = []
-    seen = 0
-
-    def kill(request: LoggedRequest) -> None:
-        nonlocal seen
-        if child and request.method == "DELETE":
-            seen += 1
-            if seen == delete:
-                child[0].kill()
-
-    registry.on_request = kill
-    command = [sys.executable, "-m", "tagsweep", "run", "-c", str(place.policy), "--state", str(place.state)]
-    child.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-    child[0].communicate(timeout=60)
-    registry.on_request = None
-    assert child[0].returncode == -signal.SIGKILL
 
 
 def test_two_dates_leave_two_entries_and_nothing_is_done_between_them(place: Place, registry: FakeRegistry) -> None:
@@ -175,19 +87,6 @@ def test_a_registry_that_is_down_leaves_the_date_due(place: Place, registry: Fak
     assert "### Registry sweep failed" in place.changelog.read_text(encoding="utf-8")
     registry.faults.clear()
     assert ends(run(place, "2026-10-01 05:00")) == [AttemptResult.SWEPT]
-
-
-def test_a_partial_run_is_told_as_such_and_uses_its_date(place: Place, registry: FakeRegistry) -> None:
-    """Some deletions are refused: exit 3, the event is failed, the entry says what was left."""
-    write(place, registry, record=", notify: [{kind: slack, url_env: HOOK}]")
-    registry.fail_next(1, status=403, method="DELETE", path_contains="sha-")
-    with listener() as (url, got):
-        done = run(place, "2026-10-01 04:00", Asked(environ={"HOOK": url}, link="https://ci.example/1"))
-        assert (ends(done), done[0].report.exit_code) == ([AttemptResult.PARTIAL], 3)
-        assert "some steps failed" in got[0]["text"]
-        assert "<https://ci.example/1|Open>" in json.dumps(got[0])
-    assert "Not removed though planned" in place.changelog.read_text(encoding="utf-8")
-    assert run(place, "2026-10-01 05:00") == ()
 
 
 def test_a_run_that_was_killed_is_taken_up(place: Place, registry: FakeRegistry) -> None:
@@ -314,67 +213,3 @@ def test_a_plan_waits_for_approval_and_is_then_carried_out(place: Place, registr
     assert ends(run(place, "2026-10-01 06:00", Asked(plan=place.plan))) == [AttemptResult.SWEPT]
     again = run(place, "2026-10-01 07:00", Asked(plan=place.plan))
     assert (ends(again), again[0].report.exit_code) == ([AttemptResult.FAILED], 5)
-
-
-def test_metrics_and_csv_say_what_happened(place: Place, registry: FakeRegistry, tmp_path: Path) -> None:
-    """The metrics file has numbers of the sweep and keeps the last success over a failure; the CSV has each tag."""
-    write(place, registry, record=", metrics: tagsweep.prom, reports: reports")
-    done = run(place, "2026-10-01 04:00")
-    gone = done[0].report.removed
-    text = (tmp_path / "tagsweep.prom").read_text(encoding="utf-8")
-    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-    labels = f'{{policy="tagsweep.yaml",repository="{registry.host}/{GATEWAY}"}}'
-    own = '{policy="tagsweep.yaml"}'
-    assert int(values[f"tagsweep_removed_tags{labels}"]) == gone > 0
-    assert int(values[f"tagsweep_kept_tags{labels}"]) == len(registry.tags(GATEWAY))
-    assert values[f"tagsweep_last_run_exit_code{own}"] == "0"
-    success = values[f"tagsweep_last_success_timestamp_seconds{own}"]
-    assert float(values[f"tagsweep_next_due_timestamp_seconds{own}"]) == datetime(2027, 1, 1, 4, tzinfo=UTC).timestamp()
-    (table,) = (tmp_path / "reports").glob("*-removed.csv")
-    rows = list(csv.DictReader(io.StringIO(table.read_text(encoding="utf-8"))))
-    assert len(rows) == gone
-    assert all(row["tag"].startswith("sha-") and row["reasons"] for row in rows)
-    registry.fail_next(1000, status=500)
-    run(place, "2027-01-01 04:00")
-    text = (tmp_path / "tagsweep.prom").read_text(encoding="utf-8")
-    assert f"tagsweep_last_success_timestamp_seconds{own} {success}" in text
-    assert "tagsweep_removed_tags" not in text
-    assert f"tagsweep_last_run_exit_code{own} 1" in text
-
-
-@pytest.mark.parametrize("status", [404, 500])
-def test_a_message_that_cannot_be_sent_fails_nothing_and_gives_nothing_away(
-    place: Place, registry: FakeRegistry, status: int
-) -> None:
-    """The sweep is done; the note names the variable, and not the address that it holds."""
-    write(place, registry, record=", notify: [{kind: teams, url_env: HOOK}, {kind: apprise, url_env: ABSENT}]")
-    notes = Quiet()
-    with listener(status) as (url, got):
-        done = run(place, "2026-10-01 04:00", Asked(environ={"HOOK": url}), notes)
-        assert len(got) == (1 if status == 404 else 3)
-    assert ends(done) == [AttemptResult.SWEPT]
-    told = " ".join(notes.notes)
-    assert f"teams (HOOK): the service answered {status}" in told
-    assert "the environment variable ABSENT is not set" in told
-    assert "SECRET" not in told
-
-
-def test_the_command_says_what_it_did_and_what_comes_next(place: Place, registry: FakeRegistry) -> None:
-    """On the command line: the first call sweeps, the second says that nothing is due and when it will be."""
-    write(place, registry)
-    swept = place.run("run", "-c", str(place.policy))
-    assert "tags removed from 1 repository" in swept.out
-    assert "Next date: " in swept.out
-    idle = place.run("run", "-c", str(place.policy))
-    assert idle.out.startswith("Not due: quarterly (0 4 1 1,4,7,10 *), UTC; the next date is ")
-    document = place.run("run", "-c", str(place.policy), "--json").document
-    assert (document["due"], document["attempts"]) == (False, [])
-    forced = place.run("run", "-c", str(place.policy), "--force", "--json").document
-    assert [one["result"] for one in forced["attempts"]] == ["nothing"]
-
-
-def test_options_that_contradict_each_other_are_refused(place: Place, registry: FakeRegistry) -> None:
-    """A plan to carry out goes with no other; a plan for approval needs a place."""
-    write(place, registry)
-    assert "nobody says where" in place.run("run", "-c", str(place.policy), "--approve", "plan-only", expect=2).err
-    assert "goes with none" in place.run("run", "-c", str(place.policy), "--plan", "x", "--force", expect=2).err

@@ -1,25 +1,22 @@
 """Telling people how an unattended run ended. That a message cannot be sent is told, and fails nothing.
 
 Addresses are secrets (whoever knows a webhook's may write there), so a message of ours has no more of them than the
-name of the environment variable that holds them. They are posted to directly, and a redirect is not followed.
+name of the environment variable that holds them.
 """
 
 from __future__ import annotations
 
-import json
 import smtplib
 import ssl
 from collections.abc import Mapping
 from email.message import EmailMessage
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, assert_never
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final, assert_never
 
-from tagsweep.http.hosts import is_loopback, url_is_loopback
-from tagsweep.http.transport import CurlTransport
+from tagsweep.app.posting import from_environment, post
+from tagsweep.http.hosts import is_loopback
 from tagsweep.model.errors import ConfigurationError, TagsweepError
 from tagsweep.model.policy import MailSecurity, MailSettings, Notification, NotificationKind
-from tagsweep.ports import Request
 from tagsweep.report import messages
 from tagsweep.report.attempt import AttemptReport, event
 
@@ -28,10 +25,6 @@ if TYPE_CHECKING:
 
 _PORTS: Final = {MailSecurity.STARTTLS: 587, MailSecurity.TLS: 465, MailSecurity.NONE: 25}
 _MAIL_TIMEOUT: Final = 30.0
-_TRIES: Final = 3
-_PAUSE: Final = 2.0
-_GOOD: Final = range(200, 300)
-_PASSING: Final = frozenset({429, 500, 502, 503, 504})
 
 
 def notify(
@@ -64,52 +57,18 @@ def _send(one: Notification, report: AttemptReport, environ: Mapping[str, str], 
     kind = one.kind
     match kind:
         case NotificationKind.WEBHOOK:
-            _post(_value(one.url_env, environ), messages.webhook(report), clock)
+            post(from_environment(one.url_env, environ), messages.webhook(report), clock)
         case NotificationKind.SLACK:
-            _post(_value(one.url_env, environ), messages.slack(report), clock)
+            post(from_environment(one.url_env, environ), messages.slack(report), clock)
         case NotificationKind.TEAMS:
-            _post(_value(one.url_env, environ), messages.teams(report), clock)
+            post(from_environment(one.url_env, environ), messages.teams(report), clock)
         case NotificationKind.APPRISE:
-            _by_apprise(_value(one.url_env, environ), report)
+            _by_apprise(from_environment(one.url_env, environ), report)
         case NotificationKind.EMAIL:
             assert one.mail is not None  # noqa: S101 (the policy's reader sees to it)
             _mail(one.mail, report, environ)
         case _:
             assert_never(kind)
-
-
-def _value(name: str, environ: Mapping[str, str]) -> str:
-    value = environ.get(name, "").strip()
-    if not value:
-        raise ConfigurationError(f"the environment variable {name} is not set", remedy="set it where the job runs")
-    return value
-
-
-# --- webhooks -----------------------------------------------------------------------------------------------------
-def _post(url: str, document: dict[str, Any], clock: Clock) -> None:
-    try:
-        scheme = urlsplit(url).scheme
-    except ValueError:
-        scheme = ""
-    if scheme != "https" and not (scheme == "http" and url_is_loopback(url)):
-        raise ConfigurationError("the address does not begin with https://", remedy="only loopback may do without TLS")
-    transport = CurlTransport(place="the notification", connect_timeout=10.0, total_timeout=30.0)
-    headers = {"Content-Type": "application/json", "Accept": "*/*"}
-    request = Request(method="POST", url=url, headers=headers, body=json.dumps(document).encode())
-    try:
-        for attempt in range(1, _TRIES + 1):
-            try:
-                status = transport.send(request).status
-            except TagsweepError:
-                # Its words may have the address. A POST that got no answer may have arrived: it is not sent again.
-                raise ConfigurationError("the service does not answer", remedy="is it reachable from here?") from None
-            if status in _GOOD:
-                return
-            if status not in _PASSING or attempt == _TRIES:
-                raise ConfigurationError(f"the service answered {status}", remedy="is the address still valid?")
-            clock.sleep(_PAUSE * attempt)
-    finally:
-        transport.close()
 
 
 # --- mail ---------------------------------------------------------------------------------------------------------
@@ -121,7 +80,7 @@ def _mail(settings: MailSettings, report: AttemptReport, environ: Mapping[str, s
     message.set_content(body)
     login = None
     if settings.username_env is not None and settings.password_env is not None:
-        login = (_value(settings.username_env, environ), _value(settings.password_env, environ))
+        login = (from_environment(settings.username_env, environ), from_environment(settings.password_env, environ))
         if settings.security is MailSecurity.NONE and not is_loopback(settings.host):
             raise ConfigurationError("a password is not sent without TLS", remedy="write security: starttls or tls")
     port = settings.port if settings.port is not None else _PORTS[settings.security]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from tagsweep.app.make_plan import make_plan
 from tagsweep.app.notify import notify
 from tagsweep.app.planfiles import read_plan, write_plan, write_text
+from tagsweep.app.posting import from_environment, send
 from tagsweep.app.record import beside, check_record, write_entry
 from tagsweep.app.sweep import Swept, load_run, removed_and_open, sweep
 from tagsweep.config.schedule import zone_of
@@ -28,7 +29,7 @@ from tagsweep.model.run import RunStatus
 from tagsweep.model.schedule import Attempt, AttemptResult
 from tagsweep.report import changelog, messages
 from tagsweep.report.attempt import AttemptReport
-from tagsweep.report.metrics import metrics
+from tagsweep.report.metrics import TEXT_FORMAT, metrics, push_path
 from tagsweep.stores import durable
 from tagsweep.stores.planfile import dump_plan, seal_of
 
@@ -272,7 +273,7 @@ class _Runner:
             ),
             link=self.asked.link,
         )
-        for write in (self._write_metrics, self._write_summary, self._write_entry):
+        for write in (self._write_metrics, self._push_metrics, self._write_summary, self._write_entry):
             self._note(partial(write, report))
         last = earlier[-1] if earlier else None
         if last is None or attempt.result.uses_date or not _is_same(last, attempt):
@@ -298,6 +299,13 @@ class _Runner:
         name = self.policy.record.metrics
         if name is not None:
             durable.write_file(beside(self.policy.path, name), metrics(report).encode(), mode=0o644)
+
+    def _push_metrics(self, report: AttemptReport) -> None:
+        name = self.policy.record.metrics_url_env
+        if name is not None:
+            url = f"{from_environment(name, self.asked.environ).rstrip('/')}{push_path(report)}"
+            body, clock = metrics(report).encode(), self.session.clock
+            send("PUT", url, body, content_type=TEXT_FORMAT, clock=clock, public=True)
 
     def _write_summary(self, report: AttemptReport) -> None:
         if self.asked.summary is not None:

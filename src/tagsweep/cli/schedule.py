@@ -96,9 +96,15 @@ def _job(target: str, policy: Policy, config: Path, *, package: str | None, imag
         image=image or _IMAGE.format(version=__version__),
         program=_program(),
         changelog=_changelog_path(target, policy, config),
-        secrets=tuple(dict.fromkeys(name for one in policy.record.notify for name in _names(one))),
+        secrets=_secrets(policy),
         in_cluster=any(source.kind == "kubernetes" and not _elsewhere(source.options) for source in policy.sources),
     )
+
+
+def _secrets(policy: Policy) -> tuple[str, ...]:
+    """Return the environment variables that the policy's records need, each once."""
+    names = [name for one in policy.record.notify for name in _names(one)]
+    return tuple(dict.fromkeys([*names, *filter(None, [policy.record.metrics_url_env])]))
 
 
 def _names(one: object) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def parse_notification(wire: NotifyWire, place: Place) -> Notification:
             f"this notification by {wire.kind} has no 'url_env'",
             remedy=f"write the name of the environment variable with the address: url_env: {wire.kind.upper()}_URL",
         )
-    return Notification(kind=kind, when=when, url_env=_variable(wire.url_env, place.at("url_env")))
+    return Notification(kind=kind, when=when, url_env=parse_variable(wire.url_env, place.at("url_env")))
 
 
 def _mail(wire: NotifyWire, place: Place) -> MailSettings:
@@ -56,12 +56,13 @@ def _mail(wire: NotifyWire, place: Place) -> MailSettings:
         to=tuple(to),
         port=wire.port,
         security=MailSecurity(wire.security),
-        username_env=None if wire.username_env is None else _variable(wire.username_env, place.at("username_env")),
-        password_env=None if wire.password_env is None else _variable(wire.password_env, place.at("password_env")),
+        username_env=None if wire.username_env is None else parse_variable(wire.username_env, place.at("username_env")),
+        password_env=None if wire.password_env is None else parse_variable(wire.password_env, place.at("password_env")),
     )
 
 
-def _variable(text: str, place: Place) -> str:
+def parse_variable(text: str, place: Place) -> str:
+    """Return the name of an environment variable, or raise PolicyError."""
     if _VARIABLE.fullmatch(text) is None:
         raise place.error(
             f"{place.name} is no name of an environment variable",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, TypedDict
 
 from tagsweep.config import keeping, matching, targets, units
-from tagsweep.config.notifying import parse_notification
+from tagsweep.config.notifying import parse_notification, parse_variable
 from tagsweep.config.places import Place, did_you_mean, policy_error
 from tagsweep.config.reading import read
 from tagsweep.config.schedule import parse_schedule
@@ -254,6 +254,9 @@ def _record(wire: RecordWire, place: Place) -> RecordSettings:
         changelog=changelog,
         reports=_path(wire.reports, place.at("reports")),
         metrics=_path(wire.metrics, place.at("metrics")),
+        metrics_url_env=None
+        if wire.metrics_url_env is None
+        else parse_variable(wire.metrics_url_env, place.at("metrics_url_env")),
         notify=tuple(parse_notification(one, place.at("notify", index)) for index, one in enumerate(wire.notify)),
     )
 

@@ -42,6 +42,9 @@ class RecordWire(Struct, kw_only=True, forbid_unknown_fields=True):
     metrics: Annotated[
         str | None, Meta(description="The file that gets Prometheus metrics of each unattended run (*.prom).")
     ] = None
+    metrics_url_env: Annotated[
+        str | None, Meta(description="The environment variable with the address of a Prometheus Pushgateway.")
+    ] = None
     notify: Annotated[list[NotifyWire], Meta(description="Whom to tell how an unattended run ended.")] = field(
         default_factory=list
     )

@@ -338,6 +338,8 @@ class RecordSettings:
     changelog: str | None = None
     reports: str | None = None
     metrics: str | None = None
+    metrics_url_env: str | None = None
+    """The environment variable that holds the address of a Pushgateway."""
     notify: tuple[Notification, ...] = ()
 
 

@@ -1,10 +1,11 @@
-"""The metrics of an unattended run in Prometheus' text format, for the textfile collector of the node exporter.
+"""The metrics of an unattended run in Prometheus' text format, for the node exporter or a Pushgateway.
 
 Format: prometheus.io/docs/instrumenting/exposition_formats. Times are seconds since 1970, as Prometheus wants them.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -15,6 +16,8 @@ from tagsweep.report.attempt import AttemptReport
 from tagsweep.report.results import results_of
 from tagsweep.report.totals import verdicts
 
+TEXT_FORMAT: Final = "text/plain; version=0.0.4; charset=utf-8"
+
 _Sample: TypeAlias = tuple[dict[str, str], float | int]
 _ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
@@ -22,6 +25,15 @@ _ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 def metrics(report: AttemptReport) -> str:
     """Return the whole file. A number that is not known is left out, never 0."""
     return "".join(f"{line}\n" for line in _lines(report))
+
+
+def push_path(report: AttemptReport) -> str:
+    """Return the path below a Pushgateway that the metrics replace: one group for each policy.
+
+    A label whose value has slashes is written in base64 there (github.com/prometheus/pushgateway, its README).
+    """
+    policy = base64.urlsafe_b64encode(report.attempt.policy.encode()).decode().rstrip("=")
+    return f"/metrics/job/tagsweep/policy@base64/{policy}"
 
 
 def _lines(report: AttemptReport) -> Iterator[str]:

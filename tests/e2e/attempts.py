@@ -1,0 +1,98 @@
+"""``tagsweep run`` at an instant of one's choice, killed in the middle, and what listens to its messages."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tagsweep.app.session import Session
+from tagsweep.app.unattended import Asked, Finished, run_unattended
+from tagsweep.config import load_policy
+from tagsweep.model.schedule import AttemptResult
+from tagsweep.stores.state import StateDirectory
+from tagsweep.testing.fake import FakeRegistry, LoggedRequest
+from tagsweep.testing.harness import InstantClock, Quiet
+from tests.e2e.kit import GATEWAY, Place, gateway, policy
+
+QUARTERLY = "schedule: quarterly\n"
+
+
+def write(place: Place, registry: FakeRegistry, *, more: str = QUARTERLY, record: str = "") -> None:
+    """Write the policy; ``record`` are more keys of record:."""
+    text = policy(f"{registry.host}/{GATEWAY}", more=more)
+    place.write(text.replace("record: {changelog: CHANGELOG.md}", f"record: {{changelog: CHANGELOG.md{record}}}"))
+
+
+def run(place: Place, at: str, asked: Asked | None = None, notes: Quiet | None = None) -> tuple[Finished, ...]:
+    """Run the policy at an instant (UTC)."""
+    clock = InstantClock(datetime.fromisoformat(at).replace(tzinfo=UTC))
+    found = load_policy(place.policy)
+    state = StateDirectory.open(place.state)
+    with Session(state=state, clock=clock, progress=notes or Quiet(), settings=found.registries) as session:
+        return run_unattended(found, asked or Asked(), session=session)
+
+
+def ends(done: tuple[Finished, ...]) -> list[AttemptResult]:
+    """Return how the attempts ended."""
+    return [finished.report.attempt.result for finished in done]
+
+
+def push_builds(registry: FakeRegistry, count: int = 2) -> None:
+    """Push builds that share no release, as a quarter of CI would."""
+    built = [one for one in gateway().images() if all(tag.startswith("sha-") for tag in one.tags)]
+    for one in built[-count:]:
+        registry.push(GATEWAY, one.image, *one.tags)
+
+
+@contextmanager
+def listener(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Serve a webhook on loopback; give its address and what it was sent."""
+    got: list[dict[str, Any]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the standard library's)
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/services/T0/SECRET", got
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def killed_at(place: Place, registry: FakeRegistry, delete: int) -> None:
+    """Run the policy in a process that is killed with -9 at the so manieth deletion."""
+    child: list[subprocess.Popen[str]] = []
+    seen = 0
+
+    def kill(request: LoggedRequest) -> None:
+        nonlocal seen
+        if child and request.method == "DELETE":
+            seen += 1
+            if seen == delete:
+                child[0].kill()
+
+    registry.on_request = kill
+    command = [sys.executable, "-m", "tagsweep", "run", "-c", str(place.policy), "--state", str(place.state)]
+    child.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    child[0].communicate(timeout=60)
+    registry.on_request = None
+    assert child[0].returncode == -signal.SIGKILL
