@@ -80,10 +80,13 @@ def apply_plan(plan: Plan, data: bytes, *, seal: str, session: Session) -> Appli
                         intended=frozenset(step for where, step in content.open if where == part.repository),
                         outcomes=_of(part.repository, content.outcomes),
                     )
-                    try:
-                        executor.run(waves(part.steps, plan.apply))
-                    finally:
-                        outcomes.extend(executor.outcomes.values())
+                    with session.trace.span("apply repository", repository=str(part.repository)) as tell:
+                        try:
+                            executor.run(waves(part.steps, plan.apply))
+                        finally:
+                            outcomes.extend(executor.outcomes.values())
+                            for kind, number in count_outcomes(executor.outcomes).items():
+                                tell(f"steps.{kind}", number)
                     _learn(part, executor, session)
                 journal.end(session.clock.now())
         finally:

@@ -65,10 +65,24 @@ def make_plan(policy: Policy, *, session: Session, sizes: bool, only: Repository
 
     ``only`` restricts it to one repository, which need not be among the targets.
     """
+    with session.trace.span("plan", policy=policy.path) as tell:
+        planned = _make_plan(policy, session=session, sizes=sizes, only=only)
+        tell("plan", planned.plan.id)
+        tell("removals", planned.plan.removals)
+        tell("refused", bool(planned.refusals))
+    return planned
+
+
+def _make_plan(policy: Policy, *, session: Session, sizes: bool, only: Repository | None) -> Planned:
     planning = _Planning(policy=policy, session=session, sizes=sizes)
     now = planning.now
     repositories = (only,) if only is not None else expand_targets(policy.targets, session)
-    parts = [planning.plan_one(repository) for repository in repositories]
+    parts = []
+    for repository in repositories:
+        with session.trace.span("plan repository", repository=str(repository)) as tell:
+            parts.append(planning.plan_one(repository))
+            tell("tags", len(parts[-1].plan.decisions))
+            tell("removals", len(parts[-1].plan.removed_tags))
     rules = tuple(count for part in parts for count in recount(part.decided, part.plan.decisions))
     plan = Plan(
         id=f"plan-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
@@ -109,7 +123,8 @@ class _Planning:
         self.now = session.clock.now()
         self.needs = needs_of(policy, sizes=sizes)
         base = str(Path(policy.path).parent)
-        self.reports = collect_usage(policy.sources, policy.evidence, base=base, session=session, now=self.now)
+        with session.trace.span("evidence", sources=len(policy.sources)):
+            self.reports = collect_usage(policy.sources, policy.evidence, base=base, session=session, now=self.now)
 
     def plan_one(self, repository: Repository) -> _Part:
         """Return one repository's share."""

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from tagsweep.app.plugins import driver_factory, has_driver
+from tagsweep.app.tracing import NoTrace, Trace
 from tagsweep.http.pool import Pool
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import CountsRequests
@@ -34,11 +35,18 @@ class Session:
     """
 
     def __init__(
-        self, *, state: StateDirectory, clock: Clock, progress: Progress, settings: Iterable[RegistrySettings] = ()
+        self,
+        *,
+        state: StateDirectory,
+        clock: Clock,
+        progress: Progress,
+        settings: Iterable[RegistrySettings] = (),
+        trace: Trace | None = None,
     ) -> None:
         self.state = state
         self.clock = clock
         self.progress = progress
+        self.trace: Trace = NoTrace() if trace is None else trace
         self.ledger = state.ledger()
         self.manifests = state.manifests()
         self._settings = {entry.host: entry for entry in settings}

@@ -47,7 +47,10 @@ def sweep(plan: Plan, data: bytes, *, seal: str, session: Session) -> Swept:
     check_record(plan)
     recall_runs(session)
     try:
-        applied = apply_plan(plan, data, seal=seal, session=session)
+        with session.trace.span("apply", plan=plan.id) as tell:
+            applied = apply_plan(plan, data, seal=seal, session=session)
+            tell("run", applied.run.id)
+            tell("removed", applied.run.removed_tags)
         run, outcomes, resumed = applied.run, applied.outcomes, applied.resumed
     except DamageFound as damage:
         session.progress.note(str(damage))
@@ -112,7 +115,10 @@ def _stopped(plan: Plan, session: Session) -> tuple[RunRecord, tuple[Outcome, ..
 
 
 def _finish(plan: Plan, run: RunRecord, outcomes: tuple[Outcome, ...], *, resumed: bool, session: Session) -> Swept:
-    verification, kept = verify_run(plan, outcomes, run_id=run.id, session=session)
+    with session.trace.span("verify", run=run.id) as tell:
+        verification, kept = verify_run(plan, outcomes, run_id=run.id, session=session)
+        tell("damage", len(verification.damage))
+        tell("leftovers", len(verification.leftovers))
     run = progressed(run, plan, outcomes)
     unfinished = run.status is RunStatus.RUNNING and len(outcomes) < sum(len(p.steps) for p in plan.repositories)
     if not (unfinished and verification.ok) and run.status is not RunStatus.RESTORED:
@@ -127,7 +133,8 @@ def _finish(plan: Plan, run: RunRecord, outcomes: tuple[Outcome, ...], *, resume
         space=_space(kept, removed),
         counts=_counts(plan, outcomes, run, session),
     )
-    written = write_record(report, session=session)
+    with session.trace.span("record", run=run.id):
+        written = write_record(report, session=session)
     # Last of all: a run that was killed before its record was written is taken up again, and writes it.
     session.ledger.save_run(run)
     return Swept(report=report, written=written, resumed=resumed)

@@ -191,11 +191,15 @@ class _Runner:
             began = max(began, earlier[-1].began_at + timedelta(microseconds=1))
         work = _Work(attempt=Attempt(policy=self.key, due=date, began_at=began))
         self.ledger.save_attempt(work.attempt)
-        try:
-            result = do(work)
-        except TagsweepError as error:
-            work.error = error
-            result = AttemptResult.REFUSED if isinstance(error, Refused) else AttemptResult.FAILED
+        with self.session.trace.span(
+            "tagsweep run", policy=self.key, due="" if date is None else date.isoformat()
+        ) as tell:
+            try:
+                result = do(work)
+            except TagsweepError as error:
+                work.error = error
+                result = AttemptResult.REFUSED if isinstance(error, Refused) else AttemptResult.FAILED
+            tell("result", result.value)
         why = str(work.error) if work.error is not None else ""
         ended = max(self.session.clock.now(), began)
         run_id = None if work.plan is None else self.ledger.run_of_plan(work.plan.id)

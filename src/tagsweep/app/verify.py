@@ -103,10 +103,11 @@ def _verify_repository(
             tag: _digest_of(step) for step in done for tag in _tags_of(step) if f"{part.repository}:{tag}" in put_back
         },
     )
-    _check_tags(look)
-    _check_manifests(look)
-    _check_blobs(look)
-    _check_victims(look, done)
+    with session.trace.span("verify repository", repository=str(part.repository)):
+        _check_tags(look)
+        _check_manifests(look)
+        _check_blobs(look)
+        _check_victims(look, done)
     return look
 
 

@@ -81,14 +81,19 @@ def open_session(
     ``plain`` is for output that goes on and on, which a line that is rewritten would disturb.
     """
     from tagsweep.app.session import Session  # noqa: PLC0415 (not for --help)
+    from tagsweep.app.tracing import tracing  # noqa: PLC0415 (not for --help)
     from tagsweep.cli.progress import make_progress  # noqa: PLC0415 (not for --help)
     from tagsweep.http.clock import SystemClock  # noqa: PLC0415 (not for --help)
 
     progress = make_progress(plain=plain)
+    trace = tracing(os.environ, progress)
     try:
-        with Session(state=open_state(state), clock=SystemClock(), progress=progress, settings=settings) as session:
+        with Session(
+            state=open_state(state), clock=SystemClock(), progress=progress, settings=settings, trace=trace
+        ) as session:
             yield session
     finally:
+        trace.close()
         progress.finish()
 
 
