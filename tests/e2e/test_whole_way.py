@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ import pytest
 from tagsweep.model.reference import Digest
 from tagsweep.testing.dialects import CRANE, DISTRIBUTION_2_8, DISTRIBUTION_3, Dialect
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.storage_layout import StorageLayout
 from tests.e2e.kit import (
     GATEWAY,
     SHA,
@@ -26,6 +23,7 @@ from tests.e2e.kit import (
     removed,
     shared_with_release,
 )
+from tests.e2e.seeding import seeded
 from tests.real.servers import Server, ServerKind
 
 
@@ -33,19 +31,6 @@ def stored(server: Server) -> int:
     """Return the bytes of all blobs on the disk of a real distribution."""
     assert server.root is not None
     return sum(path.stat().st_size for path in (server.root / "docker/registry/v2/blobs").rglob("data"))
-
-
-@contextmanager
-def seeded(kind: ServerKind) -> Iterator[tuple[Server, dict[str, Digest]]]:
-    """Run a real registry that holds tensorzero/gateway, and give its tags."""
-    with own_server(kind) as server:
-        assert server.root is not None
-        layout = StorageLayout(server.root)
-        tags: dict[str, Digest] = {}
-        for built in gateway().images():
-            layout.write(GATEWAY, built.image, built.tags)
-            tags.update(dict.fromkeys(built.tags, built.image.top))
-        yield server, tags
 
 
 def present(place: Place, host: str) -> dict[str, str]:
