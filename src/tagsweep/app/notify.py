@@ -6,6 +6,7 @@ name of the environment variable that holds them.
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import ssl
 from collections.abc import Mapping
@@ -112,9 +113,16 @@ def _by_apprise(url: str, report: AttemptReport) -> None:
         raise ConfigurationError(
             "the Python package apprise is not installed", remedy="pip install 'tagsweep[notify]'"
         ) from error
+    logger = logging.getLogger("apprise")  # what it logs may have the address
+    logger.handlers, logger.propagate = [logging.NullHandler()], False
     sender = apprise.Apprise()
-    if not sender.add(url):
-        raise ConfigurationError("apprise does not know such an address", remedy="github.com/caronc/apprise lists them")
     subject, body = messages.plain(report)
-    if not sender.notify(title=subject, body=body):
+    try:
+        known = sender.add(url)
+        sent = known and sender.notify(title=subject, body=body)
+    except Exception as error:  # noqa: BLE001 (a hundred plugins of others; none of them ends a sweep)
+        raise ConfigurationError(f"apprise failed with {type(error).__name__}") from None
+    if not known:
+        raise ConfigurationError("apprise does not know such an address", remedy="github.com/caronc/apprise lists them")
+    if not sent:
         raise ConfigurationError("apprise could not send it", remedy="is the address still valid?")
