@@ -6,11 +6,9 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tagsweep.app.session import Session
@@ -21,6 +19,7 @@ from tagsweep.stores.state import StateDirectory
 from tagsweep.testing.fake import FakeRegistry, LoggedRequest
 from tagsweep.testing.harness import InstantClock, Quiet
 from tests.e2e.kit import GATEWAY, Place, gateway, policy
+from tests.e2e.serving import Handler, serving
 
 QUARTERLY = "schedule: quarterly\n"
 
@@ -57,25 +56,13 @@ def listener(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Serve a webhook on loopback; give its address and what it was sent."""
     got: list[dict[str, Any]] = []
 
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    class Hook(Handler):
+        def respond(self) -> None:
+            got.append(json.loads(self.body()))
+            self.answer(status)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the standard library's)
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/services/T0/SECRET", got
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Hook) as url:
+        yield f"{url}/services/T0/SECRET", got
 
 
 def killed_at(place: Place, registry: FakeRegistry, delete: int) -> None:

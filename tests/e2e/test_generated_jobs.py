@@ -8,10 +8,8 @@ import shutil
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ import yaml
 from tagsweep.testing.dialects import DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry
 from tests.e2e.kit import GATEWAY, SHA, Place, fill, gateway, part_of, policy
+from tests.e2e.serving import Handler, serving
 
 
 @pytest.fixture
@@ -222,30 +221,16 @@ def gitlab_api(changelog: str | None) -> Iterator[tuple[dict[str, str], list[tup
     """
     got: list[tuple[str, str | None, Any]] = []
 
-    class Api(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Api(Handler):
+        def respond(self) -> None:
+            if self.command == "POST":
+                got.append((self.path, self.headers["PRIVATE-TOKEN"], json.loads(self.body())))
+                self.answer(201, b"{}")
+                return
             assert self.path == "/api/v4/projects/7/repository/files/CHANGELOG.md/raw?ref=c0ffee"
             self.answer(404 if changelog is None else 200, (changelog or "").encode())
 
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            got.append((self.path, self.headers["PRIVATE-TOKEN"], body))
-            self.answer(201, b"{}")
-
-        def answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the standard library's)
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
     variables = {
-        "CI_API_V4_URL": f"http://127.0.0.1:{server.server_port}/api/v4",
         "CI_PROJECT_ID": "7",
         "CI_MERGE_REQUEST_IID": "12",
         "CI_DEFAULT_BRANCH": "main",
@@ -253,12 +238,8 @@ def gitlab_api(changelog: str | None) -> Iterator[tuple[dict[str, str], list[tup
         "CI_JOB_ID": "99",
         "CI_JOB_URL": "https://gitlab.example/jobs/99",
     }
-    try:
-        yield variables, got
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Api) as url:
+        yield variables | {"CI_API_V4_URL": f"{url}/api/v4"}, got
 
 
 def test_the_preview_of_gitlab_comments_the_merge_request(checkout: Place, registry: FakeRegistry) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -16,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tagsweep.testing.dialects import DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry
 from tests.e2e.kit import GATEWAY, Place, fill, gateway, part_of, policy
+from tests.e2e.serving import Handler, serving
 
 VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
@@ -34,29 +33,17 @@ def collector(status: int = 200) -> Iterator[tuple[str, list[ExportTraceServiceR
     """Serve OTLP over HTTP on loopback; give the endpoint and what it was sent."""
     got: list[ExportTraceServiceRequest] = []
 
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+    class Receiver(Handler):
+        def respond(self) -> None:
+            body = self.body()
             if self.headers["Content-Encoding"] == "gzip":
                 body = gzip.decompress(body)
             assert self.path == "/v1/traces"
             got.append(ExportTraceServiceRequest.FromString(body))
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.answer(status)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the standard library's)
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", got
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Receiver) as url:
+        yield url, got
 
 
 def spans_of(got: list[ExportTraceServiceRequest]) -> list[Span]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import Quiet
 from tests.e2e.attempts import ends, listener, run, write
 from tests.e2e.kit import GATEWAY, Place, fill, gateway, part_of
+from tests.e2e.serving import Handler, serving
 
 
 @pytest.fixture
@@ -73,27 +72,15 @@ def test_metrics_are_pushed_as_well(place: Place, registry: FakeRegistry) -> Non
     """A Pushgateway gets the same text by PUT, in a group of the policy's own, with the login of its address."""
     got: list[tuple[str, str | None, str]] = []
 
-    class Gateway(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            got.append((self.path, self.headers["Authorization"], body))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the standard library's)
-            """Say nothing."""
+    class Gateway(Handler):
+        def respond(self) -> None:
+            assert self.command == "PUT"
+            got.append((self.path, self.headers["Authorization"], self.body().decode()))
+            self.answer(200)
 
     write(place, registry, record=", metrics: tagsweep.prom, metrics_url_env: GATEWAY")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        run(place, "2026-10-01 04:00", Asked(environ={"GATEWAY": f"http://me:pass@127.0.0.1:{server.server_port}/"}))
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Gateway) as url:
+        run(place, "2026-10-01 04:00", Asked(environ={"GATEWAY": url.replace("//", "//me:pass@") + "/"}))
     ((path, login, body),) = got
     assert path == "/metrics/job/tagsweep/policy@base64/dGFnc3dlZXAueWFtbA"
     assert login == "Basic bWU6cGFzcw=="

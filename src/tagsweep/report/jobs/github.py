@@ -69,14 +69,7 @@ jobs:
       @RECORDED_PLAN@
     steps:
       # adjust: your organisation may want actions pinned to commits
-      - uses: actions/checkout@v4
-        with:
-          persist-credentials: false
-      - uses: actions/setup-python@v5
-        with:
-          python-version: "3.13"
-      - name: Install
-        run: pip install "$TAGSWEEP_PACKAGE"
+      @SETUP@
       - name: Fetch the state
         uses: actions/cache/restore@v4
         with:
@@ -130,14 +123,7 @@ jobs:
       contents: read
     @RECORDED_SWEEP@
     steps:
-      - uses: actions/checkout@v4
-        with:
-          persist-credentials: false
-      - uses: actions/setup-python@v5
-        with:
-          python-version: "3.13"
-      - name: Install
-        run: pip install "$TAGSWEEP_PACKAGE"
+      @SETUP@
       - name: Fetch the state
         uses: actions/cache/restore@v4
         with:
@@ -189,14 +175,7 @@ jobs:
       contents: read
       pull-requests: write
     steps:
-      - uses: actions/checkout@v4
-        with:
-          persist-credentials: false
-      - uses: actions/setup-python@v5
-        with:
-          python-version: "3.13"
-      - name: Install
-        run: pip install "$TAGSWEEP_PACKAGE"
+      @SETUP@
       - name: Plan
         id: plan
         env:
@@ -214,6 +193,16 @@ jobs:
           if [ ! -f preview.md ]; then echo "No plan could be made of this policy: $LINK" >preview.md; fi
           # The comment of an earlier push is written anew.
           gh pr comment "$NUMBER" --edit-last --body-file preview.md || gh pr comment "$NUMBER" --body-file preview.md
+"""
+_SETUP: Final = """\
+- uses: actions/checkout@v4
+  with:
+    persist-credentials: false
+- uses: actions/setup-python@v5
+  with:
+    python-version: "3.13"
+- name: Install
+  run: pip install "$TAGSWEEP_PACKAGE"
 """
 _HEAD: Final = """\
 #
@@ -281,6 +270,7 @@ def files(job: Job) -> dict[str, str]:
         CRON=job.utc_cron,
         PACKAGE=quoted(job.package),
         SECRETS=secrets,
+        SETUP=_SETUP,
         **_recording(job.changelog),
     )
     return {PATH: text}
