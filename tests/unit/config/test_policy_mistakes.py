@@ -110,6 +110,8 @@ bad_values = [
     ("verify: {checks: [{command: ./x.sh --all}]}\n", "5:29", "must be a list", "as a list"),
     ("verify: {checks: [{command: []}]}\n", "5:29", "command is empty", "program"),
     ("record: {changelog: ''}\n", "5:21", "is empty", "path"),
+    ("record: {changelog: docs/NEWS.rst}\n", "5:21", "is not Markdown", "SWEEPS.md"),
+    ("record: {metrics_url_env: 'http://x'}\n", "5:27", "is no name of an environment variable", "the value itself"),
     ("registries: {'http://u:secret@x.y/': {}}\n", "5:38", "as a URL", "x.y"),
     ("registries: {x: {}}\n", "5:17", "part of Docker Hub", "x:5000"),
     ("registries: {docker.io: {}, index.docker.io: {}}\n", "5:46", "already names", ""),
