@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from tagsweep.app.execute import Executor, count_outcomes
 from tagsweep.app.forbid import ask_again, forbidden_steps
 from tagsweep.app.snapshot import Saved, ensure_snapshot
+from tagsweep.app.targets import holds_the_state, home_of_state
 from tagsweep.core.forecast import calibrate
 from tagsweep.core.resume import waves
 from tagsweep.model.capability import Capability
@@ -53,6 +54,8 @@ def apply_plan(plan: Plan, data: bytes, *, seal: str, session: Session) -> Appli
     ledger = session.ledger
     with ExitStack() as leases:
         for part in plan.repositories:
+            if part.repository == home_of_state(session):
+                raise holds_the_state(part.repository)
             if part.steps:
                 leases.enter_context(session.state.lock(str(part.repository)))
         run, resumed = _begin(plan, seal, session)

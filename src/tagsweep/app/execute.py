@@ -74,9 +74,16 @@ class Executor:
             steps = remaining(group, self.kinds)
             if not steps:
                 continue
+            self._announce(steps)
             self._run_group(steps, look)
             look = look_again(self.part, session=self.session)
             self._stop_on_damage(look)
+
+    def _announce(self, steps: Sequence[Step]) -> None:
+        """Where the state lives in a registry: have there what undo needs and what this wave is about to do."""
+        if self.session.state.elsewhere is not None:
+            self.journal.intend_all(self.part.repository, (step.key for step in steps))
+            self.session.checkpoint()
 
     def _run_group(self, steps: tuple[Step, ...], look: Look) -> None:
         manifests = {**self.saved.manifests, **look.manifests}

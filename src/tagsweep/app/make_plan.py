@@ -100,6 +100,7 @@ def _make_plan(policy: Policy, *, session: Session, sizes: bool, only: Repositor
         checks=policy.checks,
         record=policy.record,
         registries=policy.registries,
+        state=policy.state,
     )
     inventories = tuple(part.inventory for part in parts)
     _remember_counts(parts, session)

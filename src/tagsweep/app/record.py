@@ -96,7 +96,8 @@ def write_record(report: SweepReport, *, session: Session) -> tuple[Path, ...]:
     own = session.state.run_directory(run).path
     named = reports_path(report.plan)
     for name, text in texts.items():
-        written.append(own / name)
+        if session.state.elsewhere is None:  # a working copy goes when the command ends
+            written.append(own / name)
         durable.write_file(own / name, text.encode(), mode=0o644)
         if named is not None:
             written.append(named / f"{run}-{name}")

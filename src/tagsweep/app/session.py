@@ -116,6 +116,14 @@ class Session:
         """Return other names of registry hosts, each with the name that is used here."""
         return {alias: entry.host for entry in self._settings.values() for alias in entry.aliases}
 
+    def checkpoint(self) -> None:
+        """Return when everything on disk is where the state lives; StateError if that cannot be.
+
+        On this machine it is there already. Where the state lives in a registry it is sent there now.
+        """
+        if self.state.elsewhere is not None:
+            self.state.elsewhere.push(self.ledger)
+
     def requests(self) -> dict[str, int]:
         """Return how many requests were sent so far, by method, over all registries that can tell."""
         total: dict[str, int] = {}
@@ -133,7 +141,11 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give back all connections and files."""
-        for driver in self._drivers.values():
-            driver.close()
-        self.manifests.close()
-        self.ledger.close()
+        try:
+            if self.state.elsewhere is not None:
+                self.state.elsewhere.close(self.ledger, failed=error is not None)
+        finally:
+            for driver in self._drivers.values():
+                driver.close()
+            self.manifests.close()
+            self.ledger.close()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tagsweep.app.session import LAYOUT_PREFIX
 from tagsweep.core.patterns import repository_matches
-from tagsweep.model.errors import ConfigurationError, PermissionDenied, Unsupported
+from tagsweep.model.errors import ConfigurationError, PermissionDenied, Refused, Unsupported
 from tagsweep.model.reference import DOCKER_HUB, Digest, Reference, Repository, canonical_registry, is_domain, parse_tag
 from tagsweep.ports import ListsNamespaces
 
@@ -23,11 +23,33 @@ def expand_targets(targets: Iterable[str], session: Session) -> tuple[Repository
 
     A target without glob characters needs no catalog. One that matches nothing raises ConfigurationError: a
     misspelt target that silently does nothing would be taken for a clean registry.
+
+    The repository that holds the state is never among them: a pattern passes it over, its name is refused.
     """
+    targets = tuple(targets)
     found: set[Repository] = set()
     for target in targets:
         found.update(_expand(target, session))
+    own = home_of_state(session)
+    if own in found:
+        if any(own in _expand_name(target) for target in targets):
+            raise holds_the_state(own)
+        found.discard(own)
+        session.progress.note(f"{own} holds the state and is passed over")
     return tuple(sorted(found))
+
+
+def home_of_state(session: Session) -> Repository | None:
+    """Return the repository that holds the state, None where a directory does."""
+    return None if session.state.elsewhere is None else session.state.elsewhere.repository
+
+
+def holds_the_state(repository: Repository) -> Refused:
+    """Return the refusal to sweep the repository that the sweep itself depends on."""
+    return Refused(
+        f"{repository} holds the state of tagsweep, which is never swept",
+        remedy="take it out of targets:; tagsweep removes by itself what of the state is no longer needed",
+    )
 
 
 def _expand(target: str, session: Session) -> list[Repository]:
@@ -54,6 +76,11 @@ def _expand(target: str, session: Session) -> list[Repository]:
             remedy="check the spelling, and that the credentials may see the repository",
         )
     return matching
+
+
+def _expand_name(target: str) -> tuple[Repository, ...]:
+    """Return the repository that a target without glob characters names."""
+    return () if _GLOB_CHARACTERS & set(target) else (parse_repository(target),)
 
 
 def parse_repository(text: str) -> Repository:

@@ -93,19 +93,9 @@ def run_unattended(policy: Policy, asked: Asked, *, session: Session) -> tuple[F
 
     Errors are in what is returned, recorded and told. Raises StateError where another process runs this policy now.
     """
-    key = policy_key(policy, session)
+    key = session.state.policy_key(policy.path, policy.targets)
     with session.state.lock(f"policy {key}", now=session.clock.now()):
         return tuple(_Runner(policy, key, asked, session).attempts())
-
-
-def policy_key(policy: Policy, session: Session) -> str:
-    """Return under which name the ledger knows the attempts of a policy.
-
-    That is its path: from the directory that holds the state, where it is in there, so that a checkout with both may
-    be somewhere else the next time, as on runners of CI systems; else the absolute one.
-    """
-    path, base = Path(policy.path).absolute(), session.state.path.parent
-    return str(path.relative_to(base) if path.is_relative_to(base) else path)
 
 
 def next_due(policy: Policy, now: datetime) -> datetime | None:

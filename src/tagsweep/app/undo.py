@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from tagsweep.app.record import record_restore
 from tagsweep.app.restore import restore_run
-from tagsweep.app.sweep import gone_tags, load_run, run_outcomes
+from tagsweep.app.sweep import gone_tags, load_run
 from tagsweep.app.taken_back import note_restored
 from tagsweep.app.targets import parse_reference
 from tagsweep.model.errors import StateError
-from tagsweep.model.run import RestoreKind, RestoreOutcome, RunRecord, RunStatus
-from tagsweep.stores.journal import Journal
+from tagsweep.model.run import Outcome, OutcomeKind, RestoreKind, RestoreOutcome, RunRecord, RunStatus
+from tagsweep.stores.journal import Journal, read_journal
 from tagsweep.stores.snapshots import Snapshot
 
 if TYPE_CHECKING:
@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 def removed_by(run_id: str, *, session: Session) -> tuple[RunRecord, Plan, Mapping[Repository, Mapping[str, Digest]]]:
     """Return a run, its plan and the tags that it removed with the digests that they had, by repository."""
     run, plan = load_run(run_id, session=session)
-    gone = gone_tags(plan, run_outcomes(run, session=session))
+    journal = read_journal(session.state.run_directory(run.id).journal)
+    # A step that was begun and whose end nobody wrote down may have happened; what is still there is left as it is.
+    begun = (
+        Outcome(repository=repository, step=step, kind=OutcomeKind.GONE, at=run.started_at)
+        for repository, step in journal.open
+    )
+    gone = gone_tags(plan, (*begun, *journal.outcomes.values()))
     return run, plan, {part.repository: _digests(part, gone[part.repository]) for part in plan.repositories}
 
 

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import click
 
-from tagsweep.cli.options import confirm, emit, end_with, json_option, open_session, screen, state_option, yes_option
+from tagsweep.cli.options import (
+    StateChoice,
+    confirm,
+    emit,
+    end_with,
+    json_option,
+    open_session,
+    screen,
+    state_option,
+    yes_option,
+)
 from tagsweep.model.errors import DamageFound, StepsFailed, TagsweepError
 from tagsweep.model.run import OutcomeKind, SweepReport
 
@@ -16,7 +26,7 @@ from tagsweep.model.run import OutcomeKind, SweepReport
 @yes_option
 @state_option
 @json_option
-def command(*, plan: Path, yes: bool, state: Path | None, as_json: bool) -> None:
+def command(*, plan: Path, yes: bool, state: StateChoice | None, as_json: bool) -> None:
     """Carry out PLAN: delete exactly what it says, verify what stays, write it down.
 
     Each step is checked immediately before its call and skipped if the registry has changed. What is needed to undo
@@ -35,7 +45,7 @@ def command(*, plan: Path, yes: bool, state: Path | None, as_json: bool) -> None
             click.echo("The plan removes nothing; there is nothing to do.")
         return
     confirm(f"Remove {content.removals:,} tags as {plan} says?", yes=yes)
-    with open_session(state, content.registries) as session:
+    with open_session(state, content.registries, home=content.state) as session:
         swept = sweep(content, data, seal=seal, session=session)
     if as_json:
         emit(json_report.sweep(swept.report))

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import click
 
-from tagsweep.cli.options import DEFAULT_POLICY, emit, end_with, json_option, load, open_session, screen, state_option
+from tagsweep.cli.options import (
+    DEFAULT_POLICY,
+    StateChoice,
+    emit,
+    end_with,
+    json_option,
+    load,
+    open_session,
+    screen,
+    state_option,
+)
 from tagsweep.model.errors import ConfigurationError, RegistryError
 
 
@@ -15,7 +25,7 @@ from tagsweep.model.errors import ConfigurationError, RegistryError
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="The policy whose targets are examined.")
 @state_option
 @json_option
-def command(*, targets: tuple[str, ...], config: Path | None, state: Path | None, as_json: bool) -> None:
+def command(*, targets: tuple[str, ...], config: Path | None, state: StateChoice | None, as_json: bool) -> None:
     """Show whether TARGETs (or the policy's) can be reached, what the credentials allow there, and what that means.
 
     Nothing is changed: rights are tried on a tag and a digest that do not exist.
@@ -32,7 +42,8 @@ def command(*, targets: tuple[str, ...], config: Path | None, state: Path | None
             remedy="tagsweep doctor REGISTRY/REPOSITORY, or -c POLICY",
         )
     policy = load(config) if config is not None else None
-    with open_session(state, policy.registries if policy is not None else ()) as session:
+    settings, home = (policy.registries, policy.state) if policy is not None else ((), "")
+    with open_session(state, settings, home=home) as session:
         rows = examine(targets or (policy.targets if policy is not None else ()), session=session)
     if as_json:
         emit(json_report.doctor(rows))

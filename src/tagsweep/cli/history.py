@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from tagsweep.cli.options import emit, json_option, open_session, screen, state_option
+from tagsweep.cli.options import StateChoice, emit, json_option, open_session, screen, state_option
 
 
 @click.command("history")
 @click.argument("run", required=False)
 @state_option
 @json_option
-def command(*, run: str | None, state: Path | None, as_json: bool) -> None:
+def command(*, run: str | None, state: StateChoice | None, as_json: bool) -> None:
     """List the runs of this state directory, newest first, or show every step of RUN."""
     from tagsweep.app.lost_runs import recall_runs  # noqa: PLC0415 (not for --help)
     from tagsweep.app.sweep import load_run, run_outcomes  # noqa: PLC0415 (not for --help)

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from tagsweep.cli.options import DEFAULT_POLICY, emit, json_option, load, open_session, screen, state_option
+from tagsweep.cli.options import (
+    DEFAULT_POLICY,
+    StateChoice,
+    emit,
+    json_option,
+    load,
+    open_session,
+    screen,
+    state_option,
+)
 from tagsweep.model.errors import ConfigurationError
 
 
@@ -30,7 +39,7 @@ def command(
     every_tag: bool,
     sizes: bool,
     times: bool,
-    state: Path | None,
+    state: StateChoice | None,
     as_json: bool,
 ) -> None:
     """Show what is in the repositories that TARGETs (or the policy) name: tags, classes, shared digests, times.
@@ -49,7 +58,8 @@ def command(
                 remedy="tagsweep inventory REGISTRY/REPOSITORY, or -c POLICY",
             )
     policy = load(config) if config is not None else None
-    with open_session(state, policy.registries if policy is not None else ()) as session:
+    settings, home = (policy.registries, policy.state) if policy is not None else ((), "")
+    with open_session(state, settings, home=home) as session:
         views = view(
             targets or (policy.targets if policy is not None else ()),
             policy.naming if policy is not None else (),

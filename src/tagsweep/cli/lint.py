@@ -104,5 +104,5 @@ def _from_registry(targets: tuple[str, ...], policy: Policy, state: Path | None)
         return
     from tagsweep.app.lint import from_registry  # noqa: PLC0415 (not where no registry is asked)
 
-    with open_session(state, policy.registries) as session:
+    with open_session(state, policy.registries, home=policy.state) as session:
         yield from from_registry(targets, session=session)

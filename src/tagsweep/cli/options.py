@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 
 import click
 
@@ -16,23 +16,37 @@ from tagsweep.model.errors import ConfigurationError, TagsweepError
 if TYPE_CHECKING:
     from tagsweep.app.session import Session
     from tagsweep.model.policy import Policy, RegistrySettings
+    from tagsweep.model.stateplace import StatePlace
+    from tagsweep.ports import Clock, Progress
     from tagsweep.report.canvas import Screen
     from tagsweep.stores.state import StateDirectory
+
+StateChoice: TypeAlias = "Path | StatePlace"
+"""Where a user keeps the state: in a directory, or in a registry."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_POLICY: Final = "tagsweep.yaml"
 
 
+def state_choice(text: str) -> StateChoice:
+    """Return what the text names: a place in a registry if it begins so, else a directory."""
+    from tagsweep.model.stateplace import SCHEME, StatePlace  # noqa: PLC0415 (not for --help)
+
+    return StatePlace.parse(text) if text.startswith(SCHEME) else Path(text)
+
+
 def state_option(function: F) -> F:
     """Add ``--state``."""
     return click.option(
         "--state",
-        type=click.Path(path_type=Path),
+        metavar="DIR|oci://…",
+        callback=lambda _, __, text: None if text is None else state_choice(text),
         envvar="TAGSWEEP_STATE",
         show_envvar=True,
         default=None,
-        help="Directory for journals, undo data and the ledger.  [default: ~/.local/state/tagsweep]",
+        help="Where journals, undo data and the ledger are kept: a directory, or oci://HOST/REPOSITORY.  [default: "
+        "what the policy says, else ~/.local/state/tagsweep]",
     )(function)
 
 
@@ -65,20 +79,31 @@ def default_state() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "state") / "tagsweep"
 
 
-def open_state(state: Path | None) -> StateDirectory:
-    """Open the state directory, or raise StateError with the remedy."""
+def open_state(
+    state: StateChoice | None, settings: Iterable[RegistrySettings], *, clock: Clock, progress: Progress
+) -> StateDirectory:
+    """Open the state directory, or a working copy of a state in a registry; raises StateError with the remedy."""
     from tagsweep.stores.state import StateDirectory  # noqa: PLC0415 (not for --help)
 
-    return StateDirectory.open(state if state is not None else default_state())
+    if state is None or isinstance(state, Path):
+        return StateDirectory.open(state if state is not None else default_state())
+    from tagsweep.app.remote_state import open_remote  # noqa: PLC0415 (only where the state is in a registry)
+    from tagsweep.model.policy import RegistrySettings  # noqa: PLC0415 (likewise)
+
+    host = state.repository.registry
+    own = next((one for one in settings if one.host == host), RegistrySettings(host=host))
+    base = default_state() / "in-registries"
+    return open_remote(state, base=base, settings=own, clock=clock, progress=progress)
 
 
 @contextmanager
 def open_session(
-    state: Path | None, settings: Iterable[RegistrySettings] = (), *, plain: bool = False
+    state: StateChoice | None, settings: Iterable[RegistrySettings] = (), *, home: str = "", plain: bool = False
 ) -> Iterator[Session]:
     """Give the session of one command: state, the real clock, progress on standard error; all is closed at the end.
 
-    ``plain`` is for output that goes on and on, which a line that is rewritten would disturb.
+    ``home`` is where the policy or the plan says that the state lives, if nobody says otherwise. ``plain`` is for
+    output that goes on and on, which a line that is rewritten would disturb.
     """
     from tagsweep.app.session import Session  # noqa: PLC0415 (not for --help)
     from tagsweep.app.tracing import tracing  # noqa: PLC0415 (not for --help)
@@ -88,9 +113,10 @@ def open_session(
     progress = make_progress(plain=plain)
     trace = tracing(os.environ, progress)
     try:
-        with Session(
-            state=open_state(state), clock=SystemClock(), progress=progress, settings=settings, trace=trace
-        ) as session:
+        clock, settings = SystemClock(), tuple(settings)
+        chosen = state_choice(home) if state is None and home else state
+        opened = open_state(chosen, settings, clock=clock, progress=progress)
+        with Session(state=opened, clock=clock, progress=progress, settings=settings, trace=trace) as session:
             yield session
     finally:
         trace.close()

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import click
 
-from tagsweep.cli.options import emit, end_with, json_option, load, open_session, policy_option, screen, state_option
+from tagsweep.cli.options import (
+    StateChoice,
+    emit,
+    end_with,
+    json_option,
+    load,
+    open_session,
+    policy_option,
+    screen,
+    state_option,
+)
 
 
 @click.command("plan")
@@ -22,7 +32,7 @@ from tagsweep.cli.options import emit, end_with, json_option, load, open_session
 @state_option
 @json_option
 def command(
-    *, config: Path, output: Path | None, sizes: bool, markdown: Path | None, state: Path | None, as_json: bool
+    *, config: Path, output: Path | None, sizes: bool, markdown: Path | None, state: StateChoice | None, as_json: bool
 ) -> None:
     """Decide what may go, say why for every tag, and write it down. Nothing is changed.
 
@@ -35,7 +45,7 @@ def command(
     from tagsweep.report import markdown as markdown_report  # noqa: PLC0415 (not for --help)
 
     policy = load(config)
-    with open_session(state, policy.registries) as session:
+    with open_session(state, policy.registries, home=policy.state) as session:
         planned = make_plan(policy, session=session, sizes=sizes)
         requests = session.requests()
         if output is not None and not planned.refusals:

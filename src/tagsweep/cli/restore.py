@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from tagsweep.cli.options import confirm, emit, end_with, json_option, open_session, screen, state_option, yes_option
+from tagsweep.cli.options import (
+    StateChoice,
+    confirm,
+    emit,
+    end_with,
+    json_option,
+    open_session,
+    screen,
+    state_option,
+    yes_option,
+)
 from tagsweep.model.errors import StepsFailed
 from tagsweep.model.run import RestoreKind
 
@@ -17,7 +25,7 @@ from tagsweep.model.run import RestoreKind
 @yes_option
 @state_option
 @json_option
-def command(*, run: str, references: tuple[str, ...], yes: bool, state: Path | None, as_json: bool) -> None:
+def command(*, run: str, references: tuple[str, ...], yes: bool, state: StateChoice | None, as_json: bool) -> None:
     """Put back the tags that RUN removed, or only the REFs among them, on the digests that they had.
 
     A tag that somebody pushed again since is left alone. What the registry has collected cannot come back and is

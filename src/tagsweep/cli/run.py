@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tagsweep.cli.apply import error_of
-from tagsweep.cli.options import emit, end_with, json_option, load, open_session, policy_option, screen, state_option
+from tagsweep.cli.options import (
+    StateChoice,
+    emit,
+    end_with,
+    json_option,
+    load,
+    open_session,
+    policy_option,
+    screen,
+    state_option,
+)
 from tagsweep.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -46,7 +56,7 @@ def command(
     output: Path | None,
     summary: Path | None,
     link: str,
-    state: Path | None,
+    state: StateChoice | None,
     as_json: bool,
 ) -> None:
     """Plan, check the guards, apply, verify, record and notify, with nobody there: for cron and CI.
@@ -72,7 +82,7 @@ def command(
     asked = Asked(
         force=force, plan_only=plan_only, plan=plan, output=output, summary=summary, link=link, environ=os.environ
     )
-    with open_session(state, plan_registries(plan, policy.registries), plain=True) as session:
+    with open_session(state, plan_registries(plan, policy.registries), home=policy.state, plain=True) as session:
         done = run_unattended(policy, asked, session=session)
         upcoming = next_due(policy, session.clock.now())
     if as_json:

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import click
 
-from tagsweep.cli.options import emit, end_with, json_option, load, open_session, policy_option, screen, state_option
+from tagsweep.cli.options import (
+    StateChoice,
+    emit,
+    end_with,
+    json_option,
+    load,
+    open_session,
+    policy_option,
+    screen,
+    state_option,
+)
 
 
 @click.command("usage")
@@ -19,7 +29,7 @@ from tagsweep.cli.options import emit, end_with, json_option, load, open_session
 @state_option
 @json_option
 def command(
-    *, config: Path, everything: bool, only: tuple[str, ...], check: bool, state: Path | None, as_json: bool
+    *, config: Path, everything: bool, only: tuple[str, ...], check: bool, state: StateChoice | None, as_json: bool
 ) -> None:
     """Show what is in use, where, and which source says so; what is unresolved, and what no source could see.
 
@@ -32,7 +42,7 @@ def command(
     from tagsweep.report.reasons import remedy, sentence  # noqa: PLC0415 (not for --help)
 
     policy = load(config)
-    with open_session(state, policy.registries) as session:
+    with open_session(state, policy.registries, home=policy.state) as session:
         view = usage(policy, session=session, everything=everything, only=only, check=check)
     if as_json:
         emit(json_report.usage(view))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from tagsweep.cli.apply import error_of
-from tagsweep.cli.options import emit, end_with, json_option, open_session, screen, state_option
+from tagsweep.cli.options import StateChoice, emit, end_with, json_option, open_session, screen, state_option
 
 
 @click.command("verify")
 @click.argument("run", required=False)
 @state_option
 @json_option
-def command(*, run: str | None, state: Path | None, as_json: bool) -> None:
+def command(*, run: str | None, state: StateChoice | None, as_json: bool) -> None:
     """Check the registry after RUN (the last run if none is named), and write its record anew.
 
     Every tag that was to stay must be on the digest that it had, with every manifest, config and layer below it; what

@@ -13,7 +13,7 @@ from types import FrameType
 
 import click
 
-from tagsweep.cli.options import end_with, load, open_session, policy_option, screen, state_option
+from tagsweep.cli.options import StateChoice, end_with, load, open_session, policy_option, screen, state_option
 from tagsweep.model.errors import ConfigurationError, Refused
 
 
@@ -56,7 +56,7 @@ def command(
     once: bool,
     only: tuple[str, ...],
     health_file: Path | None,
-    state: Path | None,
+    state: StateChoice | None,
     as_json: bool,
 ) -> None:
     """Ask the policy's sources again and again, and remember what they say for later plans.

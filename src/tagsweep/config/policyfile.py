@@ -27,7 +27,7 @@ from tagsweep.config.wire import (
 )
 from tagsweep.config.wire_record import RecordWire
 from tagsweep.config.yamltree import MAX_CHARACTERS, compose
-from tagsweep.model.errors import PolicyError
+from tagsweep.model.errors import ConfigurationError, PolicyError
 from tagsweep.model.policy import (
     ApplySettings,
     Check,
@@ -44,6 +44,7 @@ from tagsweep.model.policy import (
     WaveCount,
     WavePercent,
 )
+from tagsweep.model.stateplace import StatePlace
 
 _WHOLE: Final = 100.0
 _MOST_BYTES: Final = 4 * MAX_CHARACTERS + 1
@@ -94,6 +95,7 @@ def parse_policy(text: str, *, path: str) -> Policy:
         record=_record(wire.record, place.at("record")),
         registries=_registries(wire, place.at("registries")),
         schedule=parse_schedule(wire.schedule, place.at("schedule")) if wire.schedule is not None else None,
+        state=_state(wire.state, place.at("state")),
         path=path,
         fingerprint=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
     )
@@ -259,6 +261,15 @@ def _record(wire: RecordWire, place: Place) -> RecordSettings:
         else parse_variable(wire.metrics_url_env, place.at("metrics_url_env")),
         notify=tuple(parse_notification(one, place.at("notify", index)) for index, one in enumerate(wire.notify)),
     )
+
+
+def _state(text: str | None, place: Place) -> str:
+    if text is None:
+        return ""
+    try:
+        return str(StatePlace.parse(text))
+    except ConfigurationError as error:
+        raise place.error(str(error), remedy=error.remedy) from error
 
 
 def _path(text: str | None, place: Place) -> str | None:

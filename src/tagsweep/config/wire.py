@@ -387,3 +387,13 @@ class PolicyWire(Struct, kw_only=True, forbid_unknown_fields=True):
             extra={"expected": "a word such as quarterly, or {every: quarterly, time_zone: Europe/Berlin}"},
         ),
     ] = None
+    state: Annotated[
+        str | None,
+        Meta(
+            description="Keep the state in a registry: oci://HOST/REPOSITORY, with :NAME to tell several states apart.",
+            extra={
+                "expected": "oci://HOST/REPOSITORY[:NAME]",
+                "remedy": "a directory is named with --state DIR or TAGSWEEP_STATE",
+            },
+        ),
+    ] = None

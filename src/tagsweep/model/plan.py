@@ -161,6 +161,8 @@ class Plan:
     checks: tuple[Check, ...] = ()
     record: RecordSettings = RecordSettings()
     registries: tuple[RegistrySettings, ...] = ()
+    state: str = ""
+    """Where the state lives, if the policy says so, so that apply looks where the plan was noted."""
 
     @property
     def removals(self) -> int:

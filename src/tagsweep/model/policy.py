@@ -377,5 +377,7 @@ class Policy:
     record: RecordSettings = RecordSettings()
     registries: tuple[RegistrySettings, ...] = ()
     schedule: Schedule | None = None
+    state: str = ""
+    """Where the state lives, if the policy says so: ``oci://HOST/REPOSITORY:NAME``."""
     path: str = ""
     fingerprint: str = ""

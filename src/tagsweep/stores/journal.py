@@ -12,7 +12,7 @@ import os
 import re
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -110,6 +110,12 @@ class Journal:
     def intend(self, repository: Repository, step: str) -> None:
         """Return when it is on disk that ``step`` is about to be done. Raises StateError; then do not do it."""
         self._sync(self._append({"intend": [repository.registry, repository.path, step]}))
+
+    def intend_all(self, repository: Repository, steps: Iterable[str]) -> None:
+        """Return when it is on disk that all these steps are about to be done. Raises StateError as intend does."""
+        for step in steps:
+            self._append({"intend": [repository.registry, repository.path, step]})
+        self.flush()
 
     def finish(self, outcome: Outcome) -> None:
         """Note how a step ended; on disk with the next intent, flush or close."""

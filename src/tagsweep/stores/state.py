@@ -18,13 +18,15 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
 from tagsweep.model.errors import ConfigurationError, StateError
+from tagsweep.model.reference import Repository
 from tagsweep.stores import durable
 
 if TYPE_CHECKING:
@@ -68,11 +70,40 @@ class RunDirectory:
             durable.sync_directory(self.path.parent)
 
 
+class Elsewhere(Protocol):
+    """Where a state directory comes from and goes to, if it is only the working copy of a state in a registry."""
+
+    @property
+    def repository(self) -> Repository:
+        """The repository that holds the state: never a target."""
+        ...
+
+    def fetch_run(self, run_id: str) -> None:
+        """Bring the files of a run into the directory, where the state has them and the directory does not."""
+        ...
+
+    def lease(self, name: str) -> AbstractContextManager[None]:
+        """Hold the lease for ``name`` among all runners of this state; StateError if another one holds it."""
+        ...
+
+    def push(self, ledger: Ledger) -> None:
+        """Return when everything in the directory is in the registry; StateError if that cannot be."""
+        ...
+
+    def close(self, ledger: Ledger, *, failed: bool) -> None:
+        """Push what is new and give everything back; ``failed`` says that an error is on its way already."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StateDirectory:
-    """An existing, writable state directory. Made by :meth:`open` only."""
+    """An existing, writable state directory. Made by :meth:`open` only.
+
+    ``elsewhere`` is there where the directory is the working copy of a state that lives in a registry.
+    """
 
     path: Path
+    elsewhere: Elsewhere | None = None
 
     @classmethod
     def open(cls, path: Path) -> StateDirectory:
@@ -105,7 +136,22 @@ class StateDirectory:
         """Return where the run's files are, whether or not there are any. Raises ConfigurationError for an odd id."""
         if _RUN_ID.fullmatch(run_id) is None:
             raise ConfigurationError(f"{run_id!r} is not the id of a run", remedy="tagsweep history shows the runs")
-        return RunDirectory(self.runs / run_id)
+        directory = RunDirectory(self.runs / run_id)
+        if self.elsewhere is not None and not directory.exists:
+            self.elsewhere.fetch_run(run_id)
+        return directory
+
+    def policy_key(self, path: str, targets: tuple[str, ...]) -> str:
+        """Return the name under which the attempts to run a policy are noted.
+
+        On one machine it is where the file is: from the directory that holds the state, where it is in there, so that a
+        checkout with both may be somewhere else the next time; else the absolute path. Runners whose state is elsewhere
+        check it out anywhere, so for them it is the file's name with what it is about.
+        """
+        if self.elsewhere is None:
+            where, base = Path(path).absolute(), self.path.parent
+            return str(where.relative_to(base) if where.is_relative_to(base) else where)
+        return f"{Path(path).name} {hashlib.sha256(' '.join(sorted(targets)).encode()).hexdigest()[:12]}"
 
     def ledger(self) -> Ledger:
         """Open the ledger; close it when done."""
@@ -139,7 +185,8 @@ class StateDirectory:
                 holder = json.dumps({"name": name, "pid": os.getpid(), "since": since}).encode()
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, holder, 0)
-            yield
+            with self.elsewhere.lease(name) if self.elsewhere is not None else contextlib.nullcontext():
+                yield
         finally:
             os.close(descriptor)
 
