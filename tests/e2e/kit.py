@@ -181,14 +181,14 @@ def removed(planned: Result) -> set[str]:
 
 # --- registries ---------------------------------------------------------------------------------------------------
 @contextlib.contextmanager
-def own_server(kind: ServerKind) -> Iterator[Server]:
+def own_server(kind: ServerKind, *, auth: str = "") -> Iterator[Server]:
     """Run a real registry that this test has for itself, or skip with the reason."""
     if find(kind) is None:
         reason = f"the server {kind.value!r} is not installed here; {kind.remedy}"
         if os.environ.get("CI") == "true" and kind.obtainable:
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
-    with serve(kind) as server:
+    with serve(kind, auth=auth) as server:
         yield server
 
 
