@@ -81,7 +81,7 @@ slow = [ServerKind.DISTRIBUTION_3, ServerKind.CRANE, ServerKind.ZOT]
 homes = [*quick, *(pytest.param(kind, marks=pytest.mark.slow) for kind in slow)]
 
 
-@pytest.mark.parametrize("home", homes, ids=str)
+@pytest.mark.parametrize("home", homes, ids=lambda home: str(home.name))
 def test_each_step_may_be_on_another_machine(
     home: ServerKind | Dialect, place: Place, swept: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
