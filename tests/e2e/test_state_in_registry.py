@@ -11,6 +11,10 @@ import pytest
 
 from tagsweep.app.remote_state import open_remote
 from tagsweep.app.session import Session
+from tagsweep.app.state_lease import Leases
+from tagsweep.app.state_store import StateStore
+from tagsweep.drivers.oci_storing import connect_for_state
+from tagsweep.http.clock import SystemClock
 from tagsweep.model.errors import StateError
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.model.stateplace import StatePlace
@@ -182,7 +186,7 @@ def test_what_undo_needs_is_in_the_registry_before_the_first_delete(
 
 def test_two_runners_at_once_are_told_apart(place: Place, swept: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one applies a plan, another that wants to is told who is at work, and deletes nothing."""
-    monkeypatch.setenv("TAGSWEEP_LEASE", "2")
+    monkeypatch.setenv("TAGSWEEP_LEASE", "6")
     with own_server(ServerKind.DISTRIBUTION_2_8) as keeping:
         runners = Runners(place.directory, keeping.host, monkeypatch)
         runner = runners.next()
@@ -232,6 +236,59 @@ def test_what_two_writers_learn_at_once_is_all_kept(place: Place) -> None:
         with remote(keeping, place.directory, 3) as three:
             known = [three.ledger.seal_of_plan(f"plan-{number}") for number in range(5)]
         assert known == ["seal"] * 4 + [None]
+
+
+@pytest.mark.parametrize("others", [1, 3])
+def test_a_writer_that_goes_on_after_it_was_taken_in_is_not_forgotten(others: int, place: Place) -> None:
+    """A command that runs long sends more after others took in what it had: the next ones know that too."""
+    with FakeRegistry(DISTRIBUTION_2_8) as keeping:
+        long = remote(keeping, place.directory)
+        with long:
+            long.ledger.register_plan("early", "seal", long.clock.now())
+            long.checkpoint()
+            for number in range(1, others + 1):
+                with remote(keeping, place.directory, number) as other:
+                    other.ledger.register_plan(f"plan-{number}", "seal", other.clock.now())
+            long.ledger.register_plan("late", "seal", long.clock.now())
+            long.checkpoint()
+            with remote(keeping, place.directory, 4) as other:
+                assert other.ledger.seal_of_plan("late") == "seal"
+                assert other.ledger.seal_of_plan(f"plan-{others}") == "seal"
+
+
+@pytest.mark.usefixtures("place")
+def test_never_two_hold_one_lease() -> None:
+    """Four that ask at the same moment: at no time two of them are at work, and who is refused is told by whom."""
+    inside: list[int] = []
+    most: list[int] = []
+    refused: list[str] = []
+    ready = threading.Barrier(4)
+
+    def work(number: int) -> None:
+        driver = connect_for_state(RegistrySettings(host=keeping.host), clock=SystemClock(), progress=Quiet())
+        store = StateStore(place=StatePlace.parse(f"oci://{keeping.host}/{HOME}"), driver=driver)
+        leases = Leases(store=store, clock=SystemClock(), progress=Quiet(), writer=f"{number:08x}", seconds=30.0)
+        ready.wait()
+        try:
+            with leases.hold("a repository"):
+                inside.append(number)
+                SystemClock().sleep(0.2)
+                most.append(len(inside))
+                inside.remove(number)
+        except StateError as error:
+            refused.append(str(error))
+        driver.close()
+
+    with FakeRegistry(DISTRIBUTION_2_8) as keeping:
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(most) + len(refused) == 4
+        assert all("is at work on a repository" in one for one in refused)
+        assert set(most) <= {1}
+        assert not [tag for tag in states(keeping) if "lease" in tag]
 
 
 def test_old_states_are_removed_and_a_head_never_is(place: Place) -> None:
@@ -291,6 +348,34 @@ def test_nothing_is_deleted_where_the_state_cannot_be_kept(
         runner.apply()  # the same machine: the plan is not used up by what failed
         assert runner.left() == []
         assert runners.next().last_run()["status"] == "done"
+
+
+def test_a_wave_that_could_not_be_announced_is_not_begun(
+    place: Place, swept: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry of the state goes away after the first wave: the run stops there, and is ended later."""
+    monkeypatch.setenv("TAGSWEEP_LEASE", "1")  # the lease cannot be given back either
+    before = swept.tags(GATEWAY)
+    with FakeRegistry(DISTRIBUTION_2_8) as keeping:
+        runners = Runners(place.directory, keeping.host, monkeypatch)
+        runner = runners.next()
+        runner.write(policy(f"{swept.host}/{GATEWAY}", more="apply: {waves: [1, 100%]}\n"))
+        runner.make_plan()
+
+        def go_away(request: LoggedRequest) -> None:
+            if request.method == "DELETE" and "sha-" in request.target:
+                swept.on_request = None
+                keeping.fail_next(999, status=403, code="DENIED", method="PUT")
+
+        swept.on_request = go_away
+        stopped = runner.apply(expect=6)
+        assert stopped.err.count("tagsweep:") == 1
+        assert "cannot be written" in stopped.err
+        assert len(swept.tags(GATEWAY)) == len(before) - 1
+        keeping.faults.clear()
+        runner.apply()
+        assert runners.next().last_run()["status"] == "done"
+        assert len(runner.run("history", "--json").document["runs"]) == 1
 
 
 def test_a_real_registry_that_asks_who_is_there_is_one_message(
