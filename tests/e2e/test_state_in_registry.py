@@ -424,6 +424,22 @@ def test_the_repository_of_the_state_is_never_swept(place: Place, monkeypatch: p
         assert "passed over" in planned.err
 
 
+def test_a_state_is_never_swept_by_a_run_that_knows_nothing_of_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's policy, with its state in a directory, takes that repository for old images: it is refused."""
+    with FakeRegistry(DISTRIBUTION_2_8) as keeping:
+        with remote(keeping, place.directory) as session:
+            session.ledger.register_plan("plan-1", "seal", session.clock.now())
+        before = keeping.tags(HOME)
+        everything = "rules: [{name: all, match: {glob: '?*'}, keep: []}]\nlimits: {max_percent: 100%, keep_at_least: 0}\n"
+        place.write(policy(f"{keeping.host}/{HOME}", rules=everything))
+        monkeypatch.chdir(place.directory)
+        place.make_plan()
+        assert "never swept" in place.apply(expect=4).err
+        assert keeping.tags(HOME) == before
+
+
 def test_one_date_is_one_sweep_wherever_the_policy_lies(
     place: Place, swept: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,10 +22,12 @@ from tagsweep.core.forecast import calibrate
 from tagsweep.core.resume import waves
 from tagsweep.model.capability import Capability
 from tagsweep.model.errors import PlanError, Unsupported
+from tagsweep.model.manifest import Manifest
 from tagsweep.model.plan import DeleteManifest, Plan, RepositoryPlan, Untag
 from tagsweep.model.run import Outcome, OutcomeKind, RunRecord, RunStatus
 from tagsweep.stores import durable
 from tagsweep.stores.journal import Journal, JournalContent, JournalHeader, read_journal
+from tagsweep.stores.stateartifact import LEASE_TYPE, STATE_TYPE
 
 if TYPE_CHECKING:
     from tagsweep.app.session import Session
@@ -65,6 +67,7 @@ def apply_plan(plan: Plan, data: bytes, *, seal: str, session: Session) -> Appli
             directory.create()
         reports = ask_again(plan, session=session)
         saved = ensure_snapshot(plan, path=directory.snapshot, session=session)
+        _refuse_states(saved)
         forbidden = forbidden_steps(plan, reports, saved, session=session)
         durable.write_file(directory.plan, data)
         content, journal = _open_journal(directory, run, seal)
@@ -139,6 +142,14 @@ def _begin(plan: Plan, seal: str, session: Session) -> tuple[RunRecord, bool]:
         removed_tags=0,
     )
     return run, False
+
+
+def _refuse_states(saved: Mapping[Repository, Saved]) -> None:
+    """Refuse a plan that removes a state of tagsweep, also one that this run knows nothing of."""
+    for repository, one in saved.items():
+        configs = (manifest.config for manifest in one.manifests.values() if isinstance(manifest, Manifest))
+        if any(config is not None and config.media_type in (STATE_TYPE, LEASE_TYPE) for config in configs):
+            raise holds_the_state(repository)
 
 
 def _check_rights(plan: Plan, session: Session) -> None:
