@@ -1,0 +1,71 @@
+"""Machines that keep their state in a registry: each has an empty disk, and what CI hands on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tagsweep.app.remote_state import open_remote
+from tagsweep.app.session import Session
+from tagsweep.model.policy import RegistrySettings
+from tagsweep.model.stateplace import StatePlace
+from tagsweep.testing.fake import FakeRegistry
+from tagsweep.testing.harness import InstantClock, Quiet
+from tests.e2e.kit import Place, Result
+
+HOME = "ops/tagsweep-state"
+
+
+class Runner(Place):
+    """A machine with an empty disk, which keeps its state in a registry."""
+
+    def __init__(self, directory: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        directory.mkdir()
+        super().__init__(directory)
+        self.state = f"oci://{host}/{HOME}"  # type: ignore[assignment]
+        self._monkeypatch = monkeypatch
+
+    def run(self, *arguments: str, expect: int | None = 0) -> Result:
+        """Run a command on this machine."""
+        self._monkeypatch.setenv("HOME", str(self.directory))
+        return super().run(*arguments, expect=expect)
+
+    def left(self) -> list[Path]:
+        """Return what of the state is left on this machine's disk."""
+        return list((self.directory / ".local/state/tagsweep/in-registries").glob("*/*"))
+
+
+class Runners:
+    """As many machines as a test wants; the policy and the plan are handed on, as CI does."""
+
+    def __init__(self, directory: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.directory = directory
+        self.host = host
+        self._monkeypatch = monkeypatch
+        self._last: Runner | None = None
+
+    def next(self) -> Runner:
+        """Return a new machine, with the policy and the plan of the last one."""
+        number = len(list(self.directory.glob("runner-*")))
+        runner = Runner(self.directory / f"runner-{number}", self.host, self._monkeypatch)
+        for name in ("policy", "plan"):
+            if self._last is not None and getattr(self._last, name).exists():
+                getattr(runner, name).write_bytes(getattr(self._last, name).read_bytes())
+        self._last = runner
+        self._monkeypatch.setenv("HOME", str(runner.directory))
+        return runner
+
+
+def states(registry: FakeRegistry) -> list[str]:
+    """Return the tags of the state repository."""
+    return sorted(registry.tags(HOME))
+
+
+def remote(keeping: FakeRegistry, home: Path, writer: int = 0) -> Session:
+    """Return a session of one runner, with the state in a registry."""
+    place = StatePlace.parse(f"oci://{keeping.host}/{HOME}")
+    clock = InstantClock()
+    settings = RegistrySettings(host=keeping.host)
+    state = open_remote(place, base=home / f"runner-{writer}", settings=settings, clock=clock, progress=Quiet())
+    return Session(state=state, clock=clock, progress=Quiet())
