@@ -182,7 +182,7 @@ def removed(planned: Result) -> set[str]:
 # --- registries ---------------------------------------------------------------------------------------------------
 @contextlib.contextmanager
 def own_server(kind: ServerKind, *, auth: str = "") -> Iterator[Server]:
-    """Run a real registry that this test has for itself, or skip with the reason."""
+    """Run a real registry that this test has for itself, with ``auth`` as in ``serve``, or skip with the reason."""
     if find(kind) is None:
         reason = f"the server {kind.value!r} is not installed here; {kind.remedy}"
         if os.environ.get("CI") == "true" and kind.obtainable:

@@ -52,10 +52,11 @@ class BasicAccess:
 class BearerAccess:
     """Tokens of ``http://<registry>/token``. ``readable`` tokens are unsigned JWTs, others mean nothing to a client.
 
-    ``identity_token`` is accepted in place of the password, as Docker's credential helpers hand it out.
+    ``identity_token`` is accepted in place of the password, as Docker's credential helpers hand it out. Where
+    ``username`` is None the password counts alone, whoever presents it.
     """
 
-    username: str = "user"
+    username: str | None = "user"
     password: str = "secret"  # noqa: S105 - the default of a throw-away registry in a test
     identity_token: str = "identity"  # noqa: S105 - likewise
     granted: frozenset[str] = EVERY_ACTION
@@ -135,7 +136,9 @@ def _refuse_basic(access: BasicAccess, request: WireRequest) -> Answer | None:
 
 def _granted(access: BearerAccess, request: WireRequest, query: Mapping[str, list[str]]) -> frozenset[str] | None:
     if "authorization" in request.headers:
-        return access.granted if _basic(request) == (access.username, access.password) else None
+        username, password = _basic(request) or (None, None)
+        known = password == access.password and access.username in {None, username}
+        return access.granted if known else None
     if "refresh_token" in query:
         return access.granted if query["refresh_token"] == [access.identity_token] else None
     return access.anonymous

@@ -83,7 +83,7 @@ class GitHubPackages:
     @property
     def access(self) -> BearerAccess:
         """The access of the registry that belongs to it: the same token, whoever presents it."""
-        return BearerAccess(username="x-access-token", password=self.token, anonymous=frozenset(), readable=False)
+        return BearerAccess(username=None, password=self.token, anonymous=frozenset(), readable=False)
 
     # --- the back door --------------------------------------------------------------------------------------------
     def attach(self, storage: Storage, *, base: str) -> None:
