@@ -9,13 +9,20 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
+import yaml
 
 from scripts.cli_reference import contexts, root_group
+from tagsweep.app.plugins import source_factory
 from tagsweep.config import parse_policy
+from tagsweep.config.wire import PolicyWire
+from tagsweep.http.clock import SystemClock
 from tagsweep.model import errors
+from tagsweep.ports import SourceContext
+from tagsweep.testing.harness import Quiet
 from tests.architecture.checkout import ROOT, files, shown, text
 
 PAGES = tuple(path for path in files() if path.suffix == ".md" and "tests" not in path.parts)
@@ -55,14 +62,19 @@ def test_relative_links_resolve(page: Path) -> None:
             assert fragment in {anchor(heading) for heading in headings}, f"{shown(page)} links to {target}"
 
 
-def policies() -> list[tuple[str, str]]:
-    """Return the place and text of every YAML block that begins a policy."""
+def yaml_blocks() -> list[tuple[str, str]]:
+    """Return the place and text of every YAML block."""
     return [
         (f"{shown(page)}, block {number}", block)
         for page in PAGES
         for number, (language, block) in enumerate(blocks(page), start=1)
-        if language in {"yaml", "yml"} and re.search(r"\A(?:#[^\n]*\n|\s)*version:", block)
+        if language in {"yaml", "yml"}
     ]
+
+
+def policies() -> list[tuple[str, str]]:
+    """Return the place and text of every YAML block that begins a policy."""
+    return [(place, block) for place, block in yaml_blocks() if re.search(r"\A(?:#[^\n]*\n|\s)*version:", block)]
 
 
 def test_policies_in_the_documentation_load() -> None:
@@ -71,6 +83,56 @@ def test_policies_in_the_documentation_load() -> None:
     assert shown_policies
     for place, block in shown_policies:
         assert parse_policy(block, path=place).rules, place
+
+
+PARTS = frozenset(PolicyWire.__struct_fields__)
+"""The top of a policy."""
+REST: dict[str, Any] = {
+    "version": 1,
+    "targets": ["docker.io/acme/app"],
+    "rules": [{"name": "builds", "match": {"glob": "ci-*"}, "keep": []}],
+    "evidence": "none",
+}
+"""What a part of a policy is completed with."""
+SOURCES = {"kubernetes": {"context": "prod"}, "git": {"path": "."}, "list": {"file": "hold.txt"}}
+"""What completes evidence that names sources and does not show them."""
+OTHER_YAML = (
+    {"services"},  # a Compose file
+    {"permissions", "steps"},  # a job of GitHub Actions
+)
+
+
+def whole(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a policy that has this part and, for what it refers to and does not show, something plain."""
+    policy = {**REST, **part}
+    classes = {one["match"]["class"] for one in policy["rules"] if "class" in one["match"]}
+    if missing := classes - policy.get("naming", {}).keys():
+        policy["naming"] = {**policy.get("naming", {}), **{name: {"names": [name]} for name in missing}}
+    required = policy["evidence"].get("require", []) if isinstance(policy["evidence"], dict) else []
+    for name in (name for name in required if "/" in name and name not in policy.get("sources", {})):
+        policy["sources"] = {**policy.get("sources", {}), name: SOURCES[name.partition("/")[0]]}
+    return policy
+
+
+def test_parts_of_policies_in_the_documentation_load(tmp_path: Path) -> None:
+    """Every block of YAML is a policy, a part of one that loads with options that its sources know, or another file
+    that is named here.
+    """
+    context = SourceContext(base=str(tmp_path), clock=SystemClock(), progress=Quiet(), cache=str(tmp_path))
+    (tmp_path / "hold.txt").touch()
+    number = 0
+    for place, block in yaml_blocks():
+        part = yaml.safe_load(block)
+        if set(part) in OTHER_YAML:
+            continue
+        assert set(part) <= PARTS, f"{place}: {sorted(set(part) - PARTS)}"
+        policy = parse_policy(
+            yaml.safe_dump(part if "rules" in part and "version" in part else whole(part)), path=place
+        )
+        for settings in (one for one in policy.sources if not place.startswith("examples/")):  # theirs are plugins
+            source_factory(settings.kind).configure(settings, context=context)
+            number += 1
+    assert number > len(SOURCES)
 
 
 @cache
