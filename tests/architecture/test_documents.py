@@ -29,6 +29,7 @@ PAGES = tuple(path for path in files() if path.suffix == ".md" and "tests" not i
 FENCE = re.compile(r"^```([a-z]*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
 MAKE_TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
+YAML_COMMAND = re.compile(r"^[ -]*(?:run: )?(tagsweep [a-z][^\n]*)$", re.MULTILINE)
 CODE_SPAN = re.compile(r"`([^`\n]+)`")
 
 
@@ -158,6 +159,8 @@ def invocations(page: Path) -> Iterator[str]:
                 typed = line.removeprefix("$ ").strip()
                 if typed.startswith("tagsweep ") and (language != "console" or line.startswith("$ ")):
                     yield typed
+        if language in {"yaml", "yml"}:
+            yield from YAML_COMMAND.findall(block)
     yield from (span for span in CODE_SPAN.findall(prose(page)) if span.startswith("tagsweep "))
 
 
