@@ -99,6 +99,8 @@ SOURCES = {"kubernetes": {"context": "prod"}, "git": {"path": "."}, "list": {"fi
 """What completes evidence that names sources and does not show them."""
 OTHER_YAML = (
     {"services"},  # a Compose file
+    {"include"},  # GitLab's CI configuration
+    {"jobs"},  # a workflow of GitHub Actions
     {"permissions", "steps"},  # a job of GitHub Actions
 )
 
