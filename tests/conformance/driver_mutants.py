@@ -405,7 +405,7 @@ _CHANGING: Final = (
         "reports-a-partial-failure-as-done",
         "ecr",
         "many_tags_go_at_once_and_each_is_told",
-        ("drivers/ecr.py", "return {tag: end for tag, end in zip(", "return {tag: True for tag, end in zip("),
+        ("drivers/ecr_base.py", "return {tag: end for tag, end in zip(", "return {tag: True for tag, end in zip("),
     ),
     _mutant(
         "takes-what-is-not-mentioned-for-done",
@@ -417,7 +417,11 @@ _CHANGING: Final = (
         "deletes-a-batch-by-digest",
         "ecr",
         "many_tags_go_at_once_and_each_is_told",
-        ("drivers/ecr.py", '[{"imageTag": tag} for tag in names]', '[{"imageDigest": tags[tag]} for tag in names]'),
+        (
+            "drivers/ecr_base.py",
+            '[{"imageTag": tag} for tag in names]',
+            '[{"imageDigest": tags[tag]} for tag in names]',
+        ),
     ),
     _mutant(
         "claims-to-have-taken-back",
