@@ -48,7 +48,8 @@ def test_looking_costs_one_head_a_tag_and_reads_no_manifest(place: Place) -> Non
         init(place, registry, GATEWAY, *KEEP_NOTHING)
         asked = [request.target for request in registry.requests if request.method == "HEAD"]
         assert sum(target.rpartition("/")[2] in tags for target in asked) == len(tags)
-        assert [r for r in registry.requests if r.method == "GET" and "/manifests/" in r.target] == []
+        read = [request.target for request in registry.requests if request.method == "GET" and request.status < 300]
+        assert [target for target in read if "/manifests/" in target] == []
 
 
 def test_without_evidence_the_policy_cannot_be_used_and_says_so(place: Place) -> None:

@@ -53,7 +53,7 @@ def test_bad_tags_exit_with_3_and_say_what_would_be_right(
     place_with_policy: Place, tag: str, fault: str, better: str | None
 ) -> None:
     """A tag of no class is a finding, with the good name that is nearest where one can be made from it."""
-    (entry,) = lint(place_with_policy, "--", tag, expect=3).values()
+    (entry,) = lint(place_with_policy, tag, expect=3).values()
     assert (entry["fault"], entry["better"], entry["class"]) == (fault, better, None)
 
 
@@ -102,6 +102,6 @@ def test_what_cannot_be_checked_exits_with_2(place_with_policy: Place, arguments
 
 
 def test_a_policy_without_naming_is_refused(place: Place) -> None:
-    """A policy that names no class would pass or fail everything: lint says that there is nothing to go by."""
+    """Without classes every tag would pass or fail, so lint says that there is nothing to hold tags to."""
     place.write('version: 1\ntargets: ["docker.io/acme/app"]\nrules: []\nevidence: none\n')
     assert "naming" in place.run("lint", "-c", str(place.policy), "latest", expect=2).err

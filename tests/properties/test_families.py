@@ -1,11 +1,11 @@
-"""Families and their patterns, on tags that nobody thought of: each is in one family, and patterns mean just that."""
+"""Families and their patterns, on tags that nobody thought of: one family for each tag, and patterns that are exact."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagsweep.core.families import FamilyKind, TagFacts, find_families
@@ -77,12 +77,14 @@ def check(facts: list[TagFacts]) -> None:
             assert not family.doubt
 
 
+@settings(max_examples=60, deadline=None)
 @given(_FACTS)
 def test_patterns_match_exactly_the_members(facts: list[TagFacts]) -> None:
     """Every tag is in one family; its patterns match all members in full and no other tag."""
     check(facts)
 
 
+@settings(max_examples=60, deadline=None)
 @given(_FACTS)
 def test_the_order_of_tags_has_no_meaning(facts: list[TagFacts]) -> None:
     """The same tags give the same families in any order."""

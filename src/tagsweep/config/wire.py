@@ -337,9 +337,8 @@ class PolicyWire(Struct, kw_only=True, forbid_unknown_fields=True):
     rules: Annotated[
         list[RuleWire],
         Meta(
-            description="What may go; a tag that no rule matches stays. Their order does not matter.",
-            min_length=1,
-            extra={"remedy": "write at least one rule with name, match and keep; without one nothing could ever go"},
+            description="What may go; a tag that no rule matches stays, so [] removes nothing. Their order does not matter.",
+            extra={"remedy": "write rules with name, match and keep, or rules: [] for a policy that only names tags"},
         ),
     ]
     evidence: Annotated[

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, assert_never
@@ -25,7 +25,8 @@ UNCHOSEN: Final = "choose"
 _WIDTH: Final = 110
 _MOST_EXAMPLES: Final = 3
 _ROUND: Final = 100
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_PLAIN_NAME: Final = re.compile(r"(?!(?:null|true|false|yes|no|on|off|y|n)\Z)[A-Za-z_][A-Za-z0-9_.-]*", re.IGNORECASE)
+"""What every YAML reader takes for text without quotes: no number, date, or word such as ``no``."""
 _EXCLUDE_MOVED: Final = frozenset({FamilyKind.NIGHTLY, FamilyKind.DATED, FamilyKind.BUILD})
 
 
@@ -63,7 +64,7 @@ def _head(draft: PolicyDraft) -> str:
 
 
 def _naming(draft: PolicyDraft) -> str:
-    key = "naming:\n" if _classes(draft.families) else "naming: {}\n"
+    key = "naming:\n" if any(map(_has_class, draft.families)) else "naming: {}\n"
     lines = [_comment("What every tag is. `tagsweep lint` holds new tags to it.") + key]
     for family in draft.families:
         facts = f"{plural(len(family.tags), 'tag')}: {sampled(family.tags, most=_MOST_EXAMPLES)}"
@@ -75,11 +76,7 @@ def _naming(draft: PolicyDraft) -> str:
             moves = f"; {count(len(family.moved))} of them moved" if family.moved else ""
             lines.append(_comment(f"{facts}{moves}", indent=2))
             lines.extend(_class(family))
-    return (
-        "".join(lines)
-        if _classes(draft.families)
-        else lines[0].replace("naming:\n", "naming: {}\n") + "".join(lines[1:])
-    )
+    return "".join(lines)
 
 
 def _rules(draft: PolicyDraft) -> str:
@@ -101,7 +98,8 @@ def _rules(draft: PolicyDraft) -> str:
         lines.extend(_rule(family, draft))
     for family in doubtful:
         lines.append(_comment(f"No rule for {family.name}: {family.doubt}. If you know better:", indent=2))
-        lines.extend(f"  # {line[2:]}" for line in _rule(family, draft))
+        rule = "".join(_rule(family, draft)).splitlines(keepends=True)
+        lines.extend(f"  # {line[2:]}" for line in rule)
     return "".join(lines)
 
 
@@ -158,8 +156,8 @@ def _record(draft: PolicyDraft) -> str:
 
 
 # --- classes ------------------------------------------------------------------------------------------------------
-def _classes(families: Iterable[Family]) -> list[Family]:
-    return [family for family in families if family.kind not in (FamilyKind.DERIVED, FamilyKind.OTHER)]
+def _has_class(family: Family) -> bool:
+    return family.kind not in (FamilyKind.DERIVED, FamilyKind.OTHER)
 
 
 def _class(family: Family) -> Iterator[str]:
@@ -195,7 +193,7 @@ def _quoted(text: str) -> str:
 
 
 def _wrapped(names: Sequence[str], *, indent: int) -> str:
-    body = ", ".join(names)
+    body = ", ".join(map(_quoted, names))
     if len(body) + indent <= _WIDTH:
         return f"[{body}]"
     margin = " " * (indent + 2)

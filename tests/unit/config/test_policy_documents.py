@@ -82,7 +82,7 @@ bad_documents: list[dict[str, Any]] = [
     {"rules": [{"name": "x", "match": {"glob": "a"}}]},
     {"rules": [{"name": "x", "match": {"glob": "a"}, "keep": [{"newest": 1, "within": "3d"}]}]},
     {"rules": [{"name": "x", "match": {"glob": "a"}, "keep": [{"within": "30"}]}]},
-    {"rules": []},
+    {"rules": None},
     {"evidence": "nobody"},
     {"schedule": "quartely"},
     {"sources": {"list/a": {"unresolved": "ingore"}}},

@@ -153,7 +153,7 @@ bad_parts = [
     ("[acme/web]", "['https://u:secret@a.b/c d']", "2:11", "as a URL", "a.b/c d"),
     ("[acme/web]", "['u:secret@a.b/c']", "2:11", "a user stands before 'a.b/c'", "leave it out"),
     ("[acme/web]", "['u:secret@a.b/c*']", "2:11", "a user stands before", "leave it out"),
-    ("[{name: x, match: {glob: 'y*'}, keep: []}]", "[]", "3:8", "empty", "at least one rule"),
+    ("[{name: x, match: {glob: 'y*'}, keep: []}]", "", "3:7", "no value", "rules: []"),
     ("name: x, ", "", "3:9", "rule has no 'name'", "name:"),
     ("name: x", "name: ' '", "3:16", "name is empty", ""),
     ("keep: []}", "keep: []}, {name: x, match: {names: a}, keep: []}", "3:58", "two rules", "its own"),

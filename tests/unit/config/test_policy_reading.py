@@ -222,3 +222,9 @@ def test_names_and_reasons_are_one_line() -> None:
     text = GOOD.replace("name: x", 'name: "a\\n## b"') + "protect: [{match: {names: a}, reason: 'x\n\n  y'}]\n"
     policy = parse_policy(text, path="p")
     assert (policy.rules[0].name, policy.protect[0].reason) == ("a ## b", "x y")
+
+
+def test_no_rules_written_out_is_a_policy_that_removes_nothing() -> None:
+    """``rules: []`` is a policy that only names tags, as ``tagsweep lint`` needs it."""
+    text = "version: 1\ntargets: [acme/web]\nnaming: {release: {semver: true}}\nrules: []\nevidence: none\n"
+    assert parse_policy(text, path="tagsweep.yaml").rules == ()
