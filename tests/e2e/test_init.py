@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
@@ -61,6 +62,14 @@ def test_without_evidence_the_policy_cannot_be_used_and_says_so(place: Place) ->
         refused = place.make_plan(expect=2)
         line = place.policy.read_text().splitlines().index("evidence: choose") + 1
         assert f"tagsweep.yaml:{line}:" in refused.err
+
+
+def test_where_no_age_is_known_it_says_why_nothing_goes_yet(place: Place) -> None:
+    """With the usual clauses on a registry without times everything is young, and the page says what that means."""
+    with FakeRegistry() as registry:
+        fill(registry, gateway())
+        result = place.run("init", f"{registry.host}/{GATEWAY}", "-o", str(place.policy), "--evidence", "none")
+    assert "counts from the day" in " ".join(result.out.split())
 
 
 def test_an_existing_policy_is_not_written_over(place: Place) -> None:
@@ -129,7 +138,7 @@ def test_histories_lose_no_release_and_nothing_that_moves(place: Place, reposito
             assert_targets(families, now.images)
 
 
-def assert_targets(families: list[dict[str, object]], images: dict[str, int]) -> None:
+def assert_targets(families: list[dict[str, object]], images: Mapping[str, int]) -> None:
     """Assert that a floating tag's targets are all on its image."""
     for family in families:
         targets = family["targets"]

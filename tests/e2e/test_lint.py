@@ -57,6 +57,12 @@ def test_bad_tags_exit_with_3_and_say_what_would_be_right(
     assert (entry["fault"], entry["better"], entry["class"]) == (fault, better, None)
 
 
+def test_the_nearest_class_is_the_one_that_begins_alike(place_with_policy: Place) -> None:
+    """A build whose hash is too short is told the pattern of builds, although no example of one is known."""
+    (entry,) = lint(place_with_policy, "sha-abc", expect=3).values()
+    assert "ci-build, whose tags match sha-[0-9a-f]{7,40}" in entry["why"]
+
+
 def test_files_and_standard_input_are_read(place_with_policy: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a build is about to push is read from each kind of file; images that are only used are left out."""
     place = place_with_policy

@@ -102,7 +102,8 @@ def command(
     with open_session(state) as session:
         looked = look(references, session=session)
     asks = not yes and not as_json and sys.stdin.isatty() and sys.stderr.isatty()
-    if asks and (keep_newest is None or evidence is None):
+    asks = asks and (keep_newest is None or evidence is None)
+    if asks:
         click.echo(terminal_init.families_found(looked.families, screen=screen()), err=True)
         keep_newest, evidence = _ask(keep_newest, evidence)
     with open_session(state) as session:  # another one: nothing is left open while somebody thinks
@@ -112,7 +113,8 @@ def command(
     if as_json:
         emit(proposal_document(proposed, path=str(output)))
     else:
-        click.echo(terminal_init.proposal(proposed, path=str(output), screen=screen()), nl=False)
+        page = terminal_init.proposal(proposed, path=str(output), families=not asks, screen=screen())
+        click.echo(page, nl=False)
     if evidence is None:
         click.echo(
             f"tagsweep: --evidence was not given, so {output} cannot be used before you choose it there", err=True

@@ -44,7 +44,8 @@ def command(
 ) -> None:
     """Show what is in the repositories that TARGETs (or the policy) name: tags, classes, shared digests, times.
 
-    A TARGET is a repository such as ghcr.io/acme/app, or a glob such as 127.0.0.1:5000/acme/*.
+    A TARGET is a repository such as ghcr.io/acme/app, or a glob such as 127.0.0.1:5000/acme/*. Also says how clean each
+    repository is: tags of no class, tags of an immutable class that were moved, and what changed since the last look.
     """
     from tagsweep.app.needs import Needs  # noqa: PLC0415 (not for --help)
     from tagsweep.app.view import view  # noqa: PLC0415 (not for --help)
@@ -67,10 +68,15 @@ def command(
             session=session,
         )
     if as_json:
-        emit(json_report.inventory((each.inventory, each.classes) for each in views))
+        emit(json_report.inventory((each.inventory, each.classes, each.cleanliness) for each in views))
         return
     for each in views:
         text = terminal_inventory.inventory(
-            each.inventory, each.classes, space=each.space, every_tag=every_tag, screen=screen()
+            each.inventory,
+            each.classes,
+            cleanliness=each.cleanliness,
+            space=each.space,
+            every_tag=every_tag,
+            screen=screen(),
         )
         click.echo(text)

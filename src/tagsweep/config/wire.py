@@ -337,7 +337,7 @@ class PolicyWire(Struct, kw_only=True, forbid_unknown_fields=True):
     rules: Annotated[
         list[RuleWire],
         Meta(
-            description="What may go; a tag that no rule matches stays, so [] removes nothing. Their order does not matter.",
+            description="What may go; a tag that no rule matches stays, so [] removes nothing. Order does not matter.",
             extra={"remedy": "write rules with name, match and keep, or rules: [] for a policy that only names tags"},
         ),
     ]

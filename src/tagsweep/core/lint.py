@@ -11,7 +11,7 @@ from typing import Final
 
 from tagsweep.core.classify import Classifier
 from tagsweep.core.derived import DIGEST_DERIVED
-from tagsweep.model.policy import Names, NamingClass, Pattern, Policy, Regex, VersionPattern, VersionScheme
+from tagsweep.model.policy import Glob, Names, NamingClass, Pattern, Policy, Regex, VersionPattern, VersionScheme
 
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _LITERAL: Final = re.compile(r"(?:[A-Za-z0-9_-]|\\[.-])+(?![?*+{])")
@@ -55,7 +55,8 @@ class Candidate:
 class Verdict:
     """What was found about one tag. ``rules`` are the rules that may remove it one day; a tag of none is kept.
 
-    ``better`` is the tag as it would be right, ``example`` a tag of the nearest class; each may be empty.
+    ``better`` is the tag as it would be right, ``example`` a tag of the ``nearest`` class, ``expression`` the pattern
+    of that class where no example is known; each may be empty.
     """
 
     candidate: Candidate
@@ -65,6 +66,7 @@ class Verdict:
     better: str = ""
     example: str = ""
     nearest: str = ""
+    expression: str = ""
 
 
 def check(candidates: Iterable[Candidate], policy: Policy, known: Iterable[str] = ()) -> tuple[Verdict, ...]:
@@ -85,13 +87,15 @@ def _verdict(candidate: Candidate, policy: Policy, classifier: Classifier, examp
     if not found:
         better, named = _better(tag, classifier, policy.naming)
         near = named or _nearest(tag, policy.naming, examples)
+        example = _example(near, policy.naming, examples)
         return Verdict(
             candidate=candidate,
             naming_class="",
             fault=Fault.UNNAMED if valid else Fault.INVALID,
             better=better,
-            example=_example(near, policy.naming, examples),
+            example=example,
             nearest=near,
+            expression="" if example else _expression(near, policy.naming),
         )
     rules = [
         rule.name
@@ -133,6 +137,11 @@ def _repairs(tag: str, leads: Iterable[str]) -> Iterator[str]:
 
 
 def _nearest(tag: str, naming: Sequence[NamingClass], examples: Mapping[str, str]) -> str:
+    for each in naming:
+        leads = [lead for pattern in each.patterns if (lead := literal_lead(pattern))]
+        if any(tag.startswith(lead) for lead in leads):
+            return each.name
+
     def likeness(each: NamingClass) -> float:
         example = _example(each.name, naming, examples)
         return SequenceMatcher(None, _form(tag), _form(example)).ratio() if example else 0.0
@@ -150,6 +159,11 @@ def _example(name: str, naming: Sequence[NamingClass], examples: Mapping[str, st
         return examples[name]
     patterns = [pattern for each in naming if each.name == name for pattern in each.patterns]
     return next((text for pattern in patterns if (text := _of_pattern(pattern))), "")
+
+
+def _expression(name: str, naming: Sequence[NamingClass]) -> str:
+    patterns = [pattern for each in naming if each.name == name for pattern in each.patterns]
+    return next((pattern.pattern for pattern in patterns if isinstance(pattern, Regex | Glob)), "")
 
 
 def _of_pattern(pattern: Pattern) -> str:

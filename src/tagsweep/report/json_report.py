@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
+from tagsweep.core.cleanliness import Cleanliness
 from tagsweep.model.decision import Decision, KeptByClause, Reason
 from tagsweep.model.errors import TagsweepError
 from tagsweep.model.explanation import Explanation
@@ -51,9 +52,9 @@ def dump_line(document: Document) -> str:
     return json.dumps(document) + "\n"
 
 
-def inventory(inventories: Iterable[tuple[Inventory, Mapping[str, str]]]) -> Document:
+def inventory(inventories: Iterable[tuple[Inventory, Mapping[str, str], Cleanliness]]) -> Document:
     """Return the repositories with all their tags; each mapping gives the tags' naming classes."""
-    return _document("inventory", repositories=[_inventory(found, classes) for found, classes in inventories])
+    return _document("inventory", repositories=[_inventory(*found) for found in inventories])
 
 
 def plan(plan: Plan, *, path: str = "") -> Document:
@@ -286,7 +287,7 @@ def _manifest(manifest: Manifest | Unreadable | None) -> Document | None:
             return {"readable": False, **_plain(manifest)}
 
 
-def _inventory(inventory: Inventory, classes: Mapping[str, str]) -> Document:
+def _inventory(inventory: Inventory, classes: Mapping[str, str], clean: Cleanliness) -> Document:
     return {
         "repository": str(inventory.repository),
         "taken_at": _plain(inventory.taken_at),
@@ -294,6 +295,9 @@ def _inventory(inventory: Inventory, classes: Mapping[str, str]) -> Document:
         "manifests_read": len(inventory.manifests),
         "unreadable": [_plain(m) for m in inventory.manifests.values() if isinstance(m, Unreadable)],
         "missing": _plain(inventory.missing),
+        "unnamed": list(clean.unnamed),
+        "immutable_moved": list(clean.moved),
+        "since": _plain(clean.since),
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tagsweep.core.families import Family, FamilyKind
 from tagsweep.model.decision import Verdict
+from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.plan import RepositoryPlan
 from tagsweep.report.canvas import PLAIN, Align, Column, Page, Piece, Screen, Span, Style
 from tagsweep.report.clauses import origin_words
@@ -24,15 +25,16 @@ def families_found(families: Sequence[Family], *, screen: Screen = PLAIN) -> str
     return page.text()
 
 
-def proposal(proposal: Proposal, *, path: str, screen: Screen = PLAIN) -> str:
-    """Return the whole page; ``path`` is where the policy was written."""
+def proposal(proposal: Proposal, *, path: str, families: bool = True, screen: Screen = PLAIN) -> str:
+    """Return the whole page; ``path`` is where the policy was written, ``families`` False that they were shown before."""
     page = Page(screen)
     for part in proposal.preview:
         page.line(Span(str(part.repository), Style.TITLE), f"   {plural(len(part.decisions), 'tag')}")
     page.gap()
-    _families(page, proposal.families)
-    page.paragraph(f"times: {origin_words(proposal.clock)}", style=Style.DIM, indent=2)
-    page.gap()
+    if families:
+        _families(page, proposal.families)
+        page.paragraph(f"times: {origin_words(proposal.clock)}", style=Style.DIM, indent=2)
+        page.gap()
     _preview(page, proposal)
     page.gap()
     _next(page, proposal, path)
@@ -81,6 +83,12 @@ def _preview(page: Page, proposal: Proposal) -> None:
     page.line(Span("What the policy would remove today", Style.TITLE), ", if no evidence had to be asked:")
     for part in proposal.preview:
         page.hanging(("  ", Span(str(part.repository)), "  "), _removals(part))
+    if _waits(proposal):
+        page.paragraph(
+            "None yet: this registry does not say when a tag was pushed, so the age of the builds counts from the day "
+            "on which tagsweep first saw them. Run the plan again later, or write a smaller keep.",
+            indent=2,
+        )
     for refusal in proposal.refusals:
         page.hanging(("  ", Span("refused", Style.BAD), "  "), f"{refusal.guard}: {refusal.message}")
     page.paragraph(
@@ -88,6 +96,13 @@ def _preview(page: Page, proposal: Proposal) -> None:
         style=Style.DIM,
         indent=2,
     )
+
+
+def _waits(proposal: Proposal) -> bool:
+    """Tell whether there are builds, and all of them are young because nobody knows how old they are."""
+    builds = any(family.temporary for family in proposal.families)
+    removed = any(part.removed_tags for part in proposal.preview)
+    return builds and not removed and proposal.clock is TimeOrigin.FIRST_SEEN
 
 
 def _removals(part: RepositoryPlan) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from tagsweep.core.cleanliness import Cleanliness, Since
 from tagsweep.model.inventory import Inventory, TagState, TimeOrigin
 from tagsweep.model.manifest import Kind, Manifest, Unreadable
 from tagsweep.model.plan import Space
@@ -24,23 +25,29 @@ def inventory(
     inventory: Inventory,
     classes: Mapping[str, str],
     *,
+    cleanliness: Cleanliness | None = None,
     space: Space | None = None,
     every_tag: bool = False,
     screen: Screen = PLAIN,
 ) -> str:
     """Return what is in one repository. ``classes`` gives each tag's naming class; a tag that is missing has none.
 
-    ``every_tag`` adds a line for each tag.
+    ``cleanliness`` adds what breaks the naming policy and what changed since the last look; ``every_tag`` a line for
+    each tag.
     """
     page = Page(screen)
     page.line(Span(str(inventory.repository), Style.TITLE), f"   at {moment(inventory.taken_at)}")
     page.paragraph("   ".join(_facts(inventory, space)), indent=2)
     page.gap()
+    since = cleanliness.since if cleanliness is not None else None
     if inventory.tags:
         origin = shown_origin(inventory.tags)
-        page.table(_columns(origin), _class_rows(inventory.tags, classes, origin))
+        changed = since if since is not None and (since.new or since.gone) else None
+        page.table(_columns(origin, changes=changed is not None), _class_rows(inventory.tags, classes, origin, changed))
         if origin is not None:
             page.paragraph(f"times: {origin_words(origin)}", style=Style.DIM, indent=2)
+    if cleanliness is not None:
+        _cleanliness(page, cleanliness, named=any(classes.values()))
     _sharing(page, inventory)
     _problems(page, inventory)
     if every_tag and inventory.tags:
@@ -66,11 +73,12 @@ def _facts(inventory: Inventory, space: Space | None) -> Iterable[str]:
         yield ("" if space.complete else "at least ") + size(space.before)
 
 
-def _columns(origin: TimeOrigin | None) -> Sequence[Column]:
+def _columns(origin: TimeOrigin | None, *, changes: bool) -> Sequence[Column]:
     times = () if origin is None else (Column(heading="oldest"), Column(heading="newest"))
     return (
         Column(heading="class", most=16),
         Column(heading="tags", align=Align.RIGHT),
+        *((Column(heading="change", align=Align.RIGHT),) if changes else ()),
         Column(heading="digests", align=Align.RIGHT),
         *times,
         Column(heading="for example", wraps=True),
@@ -78,17 +86,47 @@ def _columns(origin: TimeOrigin | None) -> Sequence[Column]:
 
 
 def _class_rows(
-    tags: Iterable[TagState], classes: Mapping[str, str], origin: TimeOrigin | None
+    tags: Iterable[TagState], classes: Mapping[str, str], origin: TimeOrigin | None, since: Since | None
 ) -> Iterable[Sequence[Piece]]:
     members: dict[str, list[TagState]] = {}
     for tag in tags:
         members.setdefault(classes.get(tag.name) or NO_CLASS, []).append(tag)
+    then = {name or NO_CLASS: number for name, number in since.classes.items()} if since is not None else {}
+    for name in then:
+        members.setdefault(name, [])
     for name, found in sorted(members.items(), key=lambda item: (item[0] == NO_CLASS, -len(item[1]), item[0])):
         digests = {tag.digest for tag in found if tag.digest is not None}
         times = sorted(tag.times[origin] for tag in found if origin in tag.times) if origin is not None else []
         span = () if origin is None else (_day(times[:1]), _day(times[-1:]))
         names = [tag.name for tag in found]
-        yield (Span(name, Style.TITLE), count(len(found)), count(len(digests)), *span, sampled(names, most=2))
+        change = () if since is None else (_signed(len(found) - then.get(name, 0)),)
+        example = sampled(names, most=2) if names else "none is left"
+        yield (Span(name, Style.TITLE), count(len(found)), *change, count(len(digests)), *span, example)
+
+
+def _signed(number: int) -> str:
+    return "=" if number == 0 else f"{'+' if number > 0 else '-'}{count(abs(number))}"
+
+
+def _cleanliness(page: Page, clean: Cleanliness, *, named: bool) -> None:
+    since = clean.since
+    if since is not None:
+        changed = f"{count(since.new)} new, {count(since.gone)} gone, {count(since.moved)} moved"
+        page.paragraph(f"since {moment(since.at)}: {changed}", style=Style.DIM, indent=2)
+    if not named:  # no class is known, so none is missing
+        return
+    page.gap()
+    if not clean.unnamed and not clean.moved:
+        page.line(
+            Span("clean", Style.GOOD), "  every tag is of a class, and no tag of an immutable class moved", indent=2
+        )
+    if clean.unnamed:
+        then = f" ({count(since.classes.get('', 0))} then)" if since is not None else ""
+        words = f"{plural(len(clean.unnamed), 'tag')} of no class{then}: {sampled(clean.unnamed, most=2)}"
+        page.hanging((Span("naming", Style.WARN), "  "), words, indent=2)
+    if clean.moved:
+        words = f"{plural(len(clean.moved), 'tag')} of an immutable class moved: {sampled(clean.moved, most=2)}"
+        page.hanging((Span("moved", Style.BAD), "   "), words, indent=2)
 
 
 def _day(times: Sequence[datetime]) -> str:

@@ -83,6 +83,8 @@ def fault_words(verdict: Verdict) -> str:
         words += f"; {verdict.better} would be a tag of {verdict.nearest}"
     elif verdict.nearest and verdict.example:
         words += f"; the nearest class is {verdict.nearest}, with tags such as {verdict.example}"
+    elif verdict.nearest and verdict.expression:
+        words += f"; the nearest class is {verdict.nearest}, whose tags match {verdict.expression}"
     return words
 
 

@@ -146,6 +146,17 @@ class Ledger:
         """Return for each tag that was there at the last look the digest that it was on."""
         return {tag: digest for tag, (digest, _) in self.first_seen(repository).items()}
 
+    def last_look(self, repository: Repository) -> tuple[datetime, Mapping[str, Digest | None]] | None:
+        """Return when the repository was last looked at and its tags then, or None if no tag was ever seen in it."""
+        rows = self.database.rows(
+            "SELECT tag, digest, last_seen FROM sightings JOIN repositories ON repositories.id = repository"
+            " WHERE registry = ? AND path = ?",
+            (repository.registry, repository.path),
+        )
+        with self._reading("a sighting"):
+            tags = {tag: Digest.parse(digest) if digest is not None else None for tag, digest, _ in rows}
+            return (_instant(max(last for _, _, last in rows)), tags) if rows else None
+
     def earlier_digests(self, repository: Repository) -> Mapping[str, frozenset[Digest]]:
         """Return for each tag that was seen to move, or to go and come back, the digests that it was on before."""
         rows = self.database.rows(

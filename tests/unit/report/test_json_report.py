@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from tagsweep.core.cleanliness import Cleanliness
 from tagsweep.model.decision import TimeUnknown, Verdict
 from tagsweep.model.errors import Refused
 from tagsweep.model.inventory import TimeOrigin
@@ -17,8 +18,9 @@ from tests.unit.report import samples, usage_samples
 from tests.unit.report.test_reasons import good_sentences
 from tests.unit.report.test_terminal import REFUSAL
 
+CLEAN = Cleanliness(unnamed=("oops",), moved=(), since=None)
 DOCUMENTS: dict[str, Callable[[], Document]] = {
-    "inventory": lambda: json_report.inventory((samples.inventory(),)),
+    "inventory": lambda: json_report.inventory(((*samples.inventory(), CLEAN),)),
     "plan": lambda: json_report.plan(samples.plan(), path="plan.json"),
     "refusal": lambda: json_report.refused((REFUSAL,)),
     "error": lambda: json_report.error(Refused("the plan is refused", remedy="raise the limit")),
