@@ -83,7 +83,7 @@ def test_policies_in_the_documentation_load() -> None:
     shown_policies = policies()
     assert shown_policies
     for place, block in shown_policies:
-        assert parse_policy(block, path=place).rules, place
+        assert parse_policy(block, path=place).targets, place
 
 
 PARTS = frozenset(PolicyWire.__struct_fields__)

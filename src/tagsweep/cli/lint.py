@@ -81,11 +81,12 @@ def command(
 
 def _from_arguments(tags: tuple[str, ...], *, stdin: bool, files: bool) -> Iterator[Candidate]:
     from tagsweep.app import lint as collecting  # noqa: PLC0415 (not for --help)
+    from tagsweep.core.lint import STANDARD_INPUT  # noqa: PLC0415 (not for --help)
 
     for text in tags:
         yield from collecting.from_file(Path(text)) if files else collecting.from_argument(text)
     if stdin:
-        yield from collecting.from_texts(sys.stdin, where="standard input")
+        yield from collecting.from_texts(sys.stdin, where=STANDARD_INPUT)
 
 
 def _from_files(metadata: tuple[Path, ...], bake: tuple[Path, ...], compose: tuple[Path, ...]) -> Iterator[Candidate]:

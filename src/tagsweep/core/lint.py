@@ -33,6 +33,10 @@ _TOKENS: Final = (
 )
 
 
+STANDARD_INPUT: Final = "standard input"
+"""Where a tag is written that no file has."""
+
+
 class Fault(Enum):
     """How a tag breaks the policy."""
 

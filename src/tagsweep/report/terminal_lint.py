@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tagsweep.core.lint import Verdict
+from tagsweep.core.lint import STANDARD_INPUT, Verdict
 from tagsweep.report.canvas import PLAIN, Page, Screen, Span, Style
 from tagsweep.report.units import count, plural
 from tagsweep.report.words import clean, padded
@@ -35,8 +35,9 @@ def github(verdicts: Iterable[Verdict]) -> str:
     for verdict in verdicts:
         if verdict.fault is not None:
             candidate = verdict.candidate
-            place = f"file={_property(candidate.where)}," if candidate.line else ""
-            line = f"line={candidate.line}," if candidate.line else ""
+            in_file = candidate.line and candidate.where != STANDARD_INPUT
+            place = f"file={_property(candidate.where)}," if in_file else ""
+            line = f"line={candidate.line}," if in_file else ""
             text = f"{candidate.tag}: {fault_words(verdict)}"
             lines.append(f"::error {place}{line}title=tagsweep lint::{_data(text)}\n")
     return "".join(lines)
