@@ -101,6 +101,15 @@ def test_an_immutable_tag_that_moved_is_found(place_with_policy: Place) -> None:
     assert {tag: entry["fault"] for tag, entry in found.items()} == {"sha-abc1234": "moved", "latest": None}
 
 
+def test_of_many_good_tags_only_the_number_is_shown(place_with_policy: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large registry's page is what is wrong with it; the good tags are counted, and JSON has them all."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"sha-{number:07x}\n" for number in range(150)) + "oops\n"))
+    out = place_with_policy.run("lint", "-c", str(place_with_policy.policy), "--stdin", expect=3).out
+    assert "150 tags" in out
+    assert "sha-0000001" not in out
+    assert "oops" in out
+
+
 @pytest.mark.parametrize("arguments", [(), ("--bake", "absent.hcl"), ("ghcr.io/acme/app@sha256:" + "a" * 64,)])
 def test_what_cannot_be_checked_exits_with_2(place_with_policy: Place, arguments: tuple[str, ...]) -> None:
     """Nothing to check, a file that is not there, and a reference without a tag are errors of the call."""

@@ -12,8 +12,8 @@ from typing import Final
 from tagsweep.core.classify import Classifier
 from tagsweep.core.derived import DIGEST_DERIVED
 from tagsweep.model.policy import Glob, Names, NamingClass, Pattern, Policy, Regex, VersionPattern, VersionScheme
+from tagsweep.model.reference import is_tag
 
-_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _LITERAL: Final = re.compile(r"(?:[A-Za-z0-9_-]|\\[.-])+(?![?*+{])")
 _EXAMPLES: Final = {VersionScheme.SEMVER: "1.4.2", VersionScheme.PEP440: "1.4.2"}
 _TOKENS: Final = (
@@ -78,7 +78,7 @@ def check(candidates: Iterable[Candidate], policy: Policy, known: Iterable[str] 
     classifier = Classifier(policy.naming)
     examples: dict[str, str] = {}
     for tag in sorted(known):
-        found = classifier.class_of(tag) if _TAG.fullmatch(tag) is not None else ""
+        found = classifier.class_of(tag) if is_tag(tag) else ""
         if found:
             examples.setdefault(found, tag)
     return tuple(_verdict(candidate, policy, classifier, examples) for candidate in candidates)
@@ -86,10 +86,10 @@ def check(candidates: Iterable[Candidate], policy: Policy, known: Iterable[str] 
 
 def _verdict(candidate: Candidate, policy: Policy, classifier: Classifier, examples: Mapping[str, str]) -> Verdict:
     tag = candidate.tag
-    valid = _TAG.fullmatch(tag) is not None
+    valid = is_tag(tag)
     found = classifier.class_of(tag) if valid else ""
     if not found:
-        better, named = _better(tag, classifier, policy.naming)
+        better, named = _better(tag, policy.naming)
         near = named or _nearest(tag, policy.naming, examples)
         example = _example(near, policy.naming, examples)
         return Verdict(
@@ -112,11 +112,12 @@ def _verdict(candidate: Candidate, policy: Policy, classifier: Classifier, examp
 
 
 # --- what would be right ------------------------------------------------------------------------------------------
-def _better(tag: str, classifier: Classifier, naming: Sequence[NamingClass]) -> tuple[str, str]:
+def _better(tag: str, naming: Sequence[NamingClass]) -> tuple[str, str]:
     """Return the nearest tag that a class has, by the mistakes that are usually made, and that class."""
+    classifier = Classifier(naming)  # one for this tag: it remembers, and there are a hundred repairs of each
     leads = dict.fromkeys(filter(None, (literal_lead(pattern) for each in naming for pattern in each.patterns)))
     for text in _repairs(tag, leads):
-        if _TAG.fullmatch(text) is not None:
+        if is_tag(text):
             found = classifier.class_of(text)
             if found and found != DIGEST_DERIVED:
                 return text, found

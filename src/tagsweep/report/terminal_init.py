@@ -26,7 +26,7 @@ def families_found(families: Sequence[Family], *, screen: Screen = PLAIN) -> str
 
 
 def proposal(proposal: Proposal, *, path: str, families: bool = True, screen: Screen = PLAIN) -> str:
-    """Return the whole page; ``path`` is where the policy was written, ``families`` False that they were shown before."""
+    """Return the whole page. ``path`` is where the policy was written; ``families`` is False where they were shown."""
     page = Page(screen)
     for part in proposal.preview:
         page.line(Span(str(part.repository), Style.TITLE), f"   {plural(len(part.decisions), 'tag')}")

@@ -12,18 +12,24 @@ from tagsweep.report.units import count, plural
 from tagsweep.report.words import clean, padded
 
 _MOST_WIDTH = 40
+_MOST_GOOD = 100
 
 
 def lint(verdicts: Sequence[Verdict], *, screen: Screen = PLAIN) -> str:
-    """Return a line for each tag with its class or its fault, and the counts."""
+    """Return a line for each tag with its class or its fault, and the counts; of many good ones only the counts."""
     page = Page(screen)
     width = min(max((len(clean(verdict.candidate.tag)) for verdict in verdicts), default=0), _MOST_WIDTH)
+    good = sum(verdict.fault is None for verdict in verdicts)
     for verdict in verdicts:
+        if verdict.fault is None and good > _MOST_GOOD:
+            continue
         tag = padded(clean(verdict.candidate.tag), width)
         if verdict.fault is None:
             page.hanging((Span("ok    ", Style.GOOD), f"{tag}  "), kind_words(verdict))
         else:
             page.hanging((Span("error ", Style.BAD), f"{tag}  "), fault_words(verdict))
+    if good > _MOST_GOOD:
+        page.line(Span("ok    ", Style.GOOD), f"{count(good)} tags (--format json lists them)")
     page.gap()
     page.paragraph(_total(verdicts))
     return page.text()
