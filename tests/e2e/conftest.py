@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.kit import Place
+from tests.e2e.kit import PART, WHOLE, Place, Size, of_size
 
 
 @pytest.fixture
@@ -19,3 +20,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     return Place(tmp_path)
+
+
+@pytest.fixture(params=[pytest.param(PART, id="part"), pytest.param(WHOLE, id="whole", marks=pytest.mark.slow)])
+def chosen_size(request: pytest.FixtureRequest) -> Iterator[Size]:
+    """Say how much of TensorZero's gateway a test sees; by ``kit.both_sizes``, before anything is filled with it."""
+    with of_size(request.param):
+        yield request.param

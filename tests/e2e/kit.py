@@ -10,9 +10,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -192,19 +194,56 @@ def own_server(kind: ServerKind, *, auth: str = "") -> Iterator[Server]:
         yield server
 
 
-def gateway() -> TagList:
-    """Return the tag list of tensorzero/gateway."""
+class Size(NamedTuple):
+    """How many tags a list has, how many of them are builds, and how many of those share a digest with a release."""
+
+    tags: int
+    builds: int
+    shared: int
+
+
+WHOLE: Final = Size(tags=226, builds=107, shared=35)
+PART: Final = Size(tags=26, builds=12, shared=6)
+_SIZE: Final = ContextVar("size", default=WHOLE)
+
+# The whole list takes ten times as long as its part: a test so marked sees the part in the default run, and in the run
+# of the slow tests both. The numbers that its sentence names are the whole's.
+both_sizes: Final = pytest.mark.usefixtures("chosen_size")
+
+
+def size() -> Size:
+    """Return the size of what ``gateway`` gives to this test, counted by hand."""
+    return _SIZE.get()
+
+
+@contextlib.contextmanager
+def of_size(chosen: Size) -> Iterator[None]:
+    """Let ``gateway`` give a list of this size."""
+    before = _SIZE.set(chosen)
+    try:
+        yield
+    finally:
+        _SIZE.reset(before)
+
+
+@cache
+def _whole() -> TagList:
     return next(tags for tags in load(TENSORZERO) if tags.repository == GATEWAY)
+
+
+def gateway() -> TagList:
+    """Return the tag list of tensorzero/gateway: the whole, or a part of it where the test asks for both sizes."""
+    return _whole() if size() is WHOLE else part_of(_whole())
 
 
 def part_of(tags: TagList, each: int = 6) -> TagList:
     """Return a part of the list, for tests that need the shapes and not the numbers: images with builds alone, with
-    other tags alone, and with both, the first ``each`` of each.
+    other tags alone, and with both, the first ``each`` of each, and the one that is ``latest``.
     """
     kinds: dict[str, set[bool]] = {}
     for record in tags.records:
         kinds.setdefault(record.image, set()).add(SHA.fullmatch(record.tag) is not None)
-    chosen: set[str] = set()
+    chosen = {record.image for record in tags.records if record.tag == "latest"}
     for kind in ({True}, {False}, {True, False}):
         chosen.update([image for image, found in kinds.items() if found == kind][:each])
     return replace(tags, records=tuple(record for record in tags.records if record.image in chosen))

@@ -10,7 +10,7 @@ import pytest
 from tagsweep.model.reference import Digest
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.tensorzero import TagList
-from tests.e2e.kit import GATEWAY, RULES, SHA, Place, Result, gateway, policy, removed, shared_with_release
+from tests.e2e.kit import GATEWAY, RULES, SHA, Place, Result, gateway, policy, removed, shared_with_release, size
 
 NEWEST_BY_PUSH: Final = (
     "rules:\n  - name: ci builds\n    match: {class: ci-build}\n    keep: [{newest: 20, of: pushed}]\n"
@@ -39,7 +39,7 @@ class Sweep:
         """Make the plan: all builds go, which are 107 with 35 on a release's digest, or exactly ``going``."""
         planned = self.place.make_plan("--json")
         if going is None:
-            assert (len(self.builds), len(self.shared)) == (107, 35)
+            assert (len(self.builds), len(self.shared)) == (size().builds, size().shared)
         else:
             self.going = set(going)
         assert removed(planned) == self.going

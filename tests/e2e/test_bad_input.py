@@ -15,7 +15,7 @@ from tagsweep.model.reference import Digest
 from tagsweep.testing.access import BasicAccess, BearerAccess
 from tagsweep.testing.dialects import DISTRIBUTION_2_8, DISTRIBUTION_3, without_deletion
 from tagsweep.testing.fake import FakeRegistry
-from tests.e2e.kit import GATEWAY, Place, codes, decisions, fill, gateway, policy, removed
+from tests.e2e.kit import GATEWAY, Place, both_sizes, codes, decisions, fill, gateway, policy, removed
 
 HOST = "127.0.0.1:9"
 
@@ -117,6 +117,7 @@ def stale(_place: Place) -> None:
     time.sleep(1.1)
 
 
+@both_sizes
 @pytest.mark.parametrize("spoil", [edited, cut, foreign, used, stale], ids=lambda function: str(function.__name__))
 def test_a_plan_is_applied_as_it_was_made_once_and_in_time(place: Place, spoil: Callable[[Place], None]) -> None:
     """Exit 5 for a plan that was edited, cut, is none, was used or is stale; nothing (more) is deleted."""

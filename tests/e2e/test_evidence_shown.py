@@ -16,7 +16,7 @@ from tagsweep.cli.watch import command as watch
 from tagsweep.config import parse_policy
 from tagsweep.testing.dialects import DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry
-from tests.e2e.kit import GATEWAY, SHA, Place, codes, decisions, fill, finish, gateway, policy, removed
+from tests.e2e.kit import GATEWAY, SHA, Place, both_sizes, codes, decisions, fill, finish, gateway, policy, removed
 
 HOLD = "evidence: {require: [list/hold], remember: 90d}\n"
 SOURCE = "sources:\n  list/hold: {file: hold.txt%s}\n"
@@ -180,6 +180,7 @@ def start_watch(place: Place, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
 
 
+@both_sizes
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_watch_ends_cleanly_when_it_is_told_to(shown: Shown, number: signal.Signals) -> None:
     """After a round it waits; a signal ends it at once with 0, and what it saw is remembered by the next plan."""

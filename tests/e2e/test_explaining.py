@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tagsweep.testing.dialects import DISTRIBUTION_2_8, DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry
-from tests.e2e.kit import GATEWAY, Place, fill, gateway, policy, shared_with_release
+from tests.e2e.kit import GATEWAY, Place, both_sizes, fill, gateway, policy, shared_with_release
 
 BY_PUSH = """\
 rules:
@@ -49,6 +49,7 @@ def test_explain_says_that_the_registry_reports_no_push_times(place: Place) -> N
         assert "this registry reports no push times" in " ".join(out.split())
 
 
+@both_sizes
 def test_looking_without_a_policy_leaves_the_history_of_the_classes_alone(place: Place) -> None:
     """An inventory that knows no classes records no counts: the picture over time would count every tag twice."""
     with FakeRegistry(DISTRIBUTION_3) as registry:

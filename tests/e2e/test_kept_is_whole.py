@@ -19,6 +19,7 @@ from tests.e2e.kit import (
     GATEWAY,
     SHA,
     Place,
+    both_sizes,
     codes,
     decisions,
     gateway,
@@ -26,6 +27,7 @@ from tests.e2e.kit import (
     policy,
     removed,
     shared_with_release,
+    size,
 )
 from tests.real.interview import Interviewer
 from tests.real.servers import Server, ServerKind
@@ -151,6 +153,7 @@ def test_every_build_that_stays_says_why(old: Registry, place: Place) -> None:
     assert old.tags() == old.seeded
 
 
+@both_sizes
 @pytest.mark.real
 def test_the_disk_frees_the_estimate_and_what_stays_is_whole(old: Registry, place: Place) -> None:
     """Swept, restored whole, swept again: then `garbage-collect` frees the estimate, and all that stays can be read."""
@@ -176,6 +179,7 @@ def test_the_disk_frees_the_estimate_and_what_stays_is_whole(old: Registry, plac
 
 
 # --- where one tag can be removed ---------------------------------------------------------------------------------
+@both_sizes
 @pytest.mark.real
 def test_releases_that_shared_a_digest_with_a_build_are_whole(single: Registry, place: Place) -> None:
     """All 107 builds are gone, every release answers with index, children, configs and layers, and all come back."""
@@ -183,7 +187,7 @@ def test_releases_that_shared_a_digest_with_a_build_are_whole(single: Registry, 
     place.make_plan()
     place.apply()
     kept = {tag: digest for tag, digest in single.seeded.items() if tag not in builds(single.seeded)}
-    assert len(single.seeded) - len(kept) == 107
+    assert len(single.seeded) - len(kept) == size().builds
     assert single.tags() == kept
     assert single.broken(kept.values()) == set()
     place.run("restore", place.last_run()["id"], "--yes")

@@ -10,7 +10,7 @@ import pytest
 
 from tagsweep.testing.dialects import DISTRIBUTION_2_8, DISTRIBUTION_3, Dialect
 from tagsweep.testing.fake import FakeRegistry, LoggedRequest
-from tests.e2e.kit import GATEWAY, SHA, Place, fill, finish, gateway, policy, shared_with_release
+from tests.e2e.kit import GATEWAY, SHA, Place, both_sizes, fill, finish, gateway, policy, shared_with_release, size
 
 Hook = Callable[[LoggedRequest], None]
 
@@ -57,6 +57,7 @@ def test_killed_and_resumed_is_as_never_killed(place: Place, dialect: Dialect, m
         place.apply(expect=5)
 
 
+@both_sizes
 def test_ctrl_c_lets_the_steps_in_flight_end_and_can_be_taken_up(place: Place) -> None:
     """SIGINT ends with 130 and no traceback; the same command then finishes the run."""
     child: list[subprocess.Popen[str]] = []
@@ -79,9 +80,10 @@ def test_ctrl_c_lets_the_steps_in_flight_end_and_can_be_taken_up(place: Place) -
         registry.on_request = None
         place.apply()
         assert place.last_run()["status"] == "done"
-        assert len(registry.tags(GATEWAY)) == 154
+        assert len(registry.tags(GATEWAY)) == size().tags - size().builds + size().shared
 
 
+@both_sizes
 def test_a_deletion_whose_answer_was_lost_is_looked_up(place: Place) -> None:
     """Where the connection drops after the registry deleted, a look finds it gone and the run goes on."""
     with FakeRegistry(DISTRIBUTION_2_8) as registry:
@@ -97,6 +99,6 @@ def test_a_deletion_whose_answer_was_lost_is_looked_up(place: Place) -> None:
 
         registry.on_request = drop
         place.apply()
-        assert place.last_run()["removed_tags"] == 72
+        assert place.last_run()["removed_tags"] == size().builds - size().shared
         assert sum("answer was lost" in why for why in place.why().values()) == 1
-        assert len(registry.tags(GATEWAY)) == 154
+        assert len(registry.tags(GATEWAY)) == size().tags - size().builds + size().shared

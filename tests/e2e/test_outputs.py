@@ -10,7 +10,7 @@ import pytest
 from tagsweep.testing.dialects import DISTRIBUTION_2_8, DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.tensorzero import shaped
-from tests.e2e.kit import GATEWAY, Place, Result, checked, fill, gateway, policy, removed, run_here
+from tests.e2e.kit import GATEWAY, Place, Result, both_sizes, checked, fill, gateway, policy, removed, run_here
 
 WIDTH = 80
 SHOWN = {
@@ -59,6 +59,7 @@ def run(place: Place, registry: FakeRegistry, name: str, *options: str) -> Resul
     return place.run(*(word.format(**words) for word in SHOWN[name]), *options)
 
 
+@both_sizes
 def test_what_a_person_reads_fits_80_columns_and_has_no_trailing_spaces(place: Place, registry: FakeRegistry) -> None:
     """Every command's text, where it goes to no terminal: 80 columns at most, no colour, no space at a line's end.
 
@@ -73,6 +74,7 @@ def test_what_a_person_reads_fits_80_columns_and_has_no_trailing_spaces(place: P
             assert len(line.replace(str(place.directory), "")) <= WIDTH, f"{name}: {line!r}"
 
 
+@both_sizes
 def test_json_is_one_document_with_schema_and_version(place: Place, registry: FakeRegistry) -> None:
     """With --json standard output is one JSON document that names its schema and version, and nothing else."""
     for name, schema in SCHEMAS.items():
@@ -117,6 +119,7 @@ def test_help_of_every_command_fits_100_columns() -> None:
         assert max(len(line) for line in shown.out.splitlines()) <= 100, command
 
 
+@both_sizes
 def test_the_record_is_written_once_however_often_it_is_verified(place: Place, registry: FakeRegistry) -> None:
     """Each run has one changelog entry; verifying again changes that one, and what people wrote stays."""
     ours = "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- A thing of ours.\n\n## [1.0.0] - 2026-01-01\n\n- First.\n"
@@ -139,6 +142,7 @@ def test_the_record_is_written_once_however_often_it_is_verified(place: Place, r
     assert place.changelog.read_text(encoding="utf-8").count("### Registry sweep") == 2
 
 
+@both_sizes
 def test_the_page_needs_nothing_from_elsewhere(place: Place, registry: FakeRegistry) -> None:
     """report.html loads nothing: no script, style, image or font from any address."""
     place.make_plan("--sizes")

@@ -15,6 +15,7 @@ from tests.e2e.kit import (
     GATEWAY,
     SHA,
     Place,
+    both_sizes,
     codes,
     decisions,
     fill,
@@ -23,6 +24,7 @@ from tests.e2e.kit import (
     policy,
     removed,
     shared_with_release,
+    size,
 )
 
 
@@ -49,19 +51,20 @@ def acr_policy(host: str, *, rules: str | None = None) -> str:
     return policy(f"{host}/{GATEWAY}", more=more, **({"rules": rules} if rules is not None else {}))
 
 
+@both_sizes
 def test_the_sweep_and_the_way_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """T9: 107 tags are untagged, no release loses its manifest, 72 images go by digest, and restore puts all back."""
     with azure(monkeypatch) as (registry, _):
         tags, manifests = registry.tags(GATEWAY), registry.manifests(GATEWAY)
         builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        assert len(shared_with_release(tags)) == 35
+        assert len(shared_with_release(tags)) == size().shared
         place.write(acr_policy(registry.host))
         assert removed(place.make_plan("--json")) == builds
         place.apply()
         left = {tag: digest for tag, digest in tags.items() if tag not in builds}
         assert registry.tags(GATEWAY) == left
         assert len(registry.manifests(GATEWAY)) == 5 * len(set(left.values()))
-        assert registry.count("DELETE", "/_tags/sha-") == 107
+        assert registry.count("DELETE", "/_tags/sha-") == size().builds
         place.run("verify")
         place.run("restore", place.last_run()["id"], "--yes")
         assert registry.tags(GATEWAY) == tags

@@ -8,7 +8,7 @@ import pytest
 
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.digitalocean import DIGITALOCEAN, PREFIX, DigitalOceanApi
-from tests.e2e.kit import GATEWAY, SHA, Place, codes, decisions, fill, gateway
+from tests.e2e.kit import GATEWAY, SHA, Place, both_sizes, codes, decisions, fill, gateway
 from tests.e2e.sweeps import Sweep, doctor, vendor_policy
 
 
@@ -28,6 +28,7 @@ def cloud_policy(host: str) -> str:
     return vendor_policy(host, "digitalocean", target="tensorzero/*", options=options)
 
 
+@both_sizes
 def test_the_builds_go_alone_and_come_back(place: Place, cloud: tuple[FakeRegistry, DigitalOceanApi]) -> None:
     """107 tags go by the API, also the 35 on a release's digest; no manifest goes, so every tag can be put back."""
     registry, _ = cloud

@@ -17,6 +17,7 @@ from tests.e2e.kit import (
     GATEWAY,
     SHA,
     Place,
+    both_sizes,
     codes,
     decisions,
     fill,
@@ -24,6 +25,7 @@ from tests.e2e.kit import (
     policy,
     removed,
     shared_with_release,
+    size,
 )
 
 ADMIN = HubLogin(name="tensorzero", secret="dckr_pat_admin")
@@ -58,16 +60,17 @@ def hub_policy(host: str, target: str = GATEWAY, *, options: str = "{}", rules: 
     return policy(f"{host}/{target}", more=more, **({"rules": rules} if rules is not None else {}))
 
 
+@both_sizes
 def test_the_builds_go_alone_and_all_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """107 tags go by the Hub API, also the 35 on a release's digest; no manifest does; restore puts every tag back."""
     with docker_hub(monkeypatch) as (registry, _):
         tags = registry.tags(GATEWAY)
         manifests = registry.manifests(GATEWAY)
         builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        assert len(shared_with_release(tags)) == 35
+        assert len(shared_with_release(tags)) == size().shared
         place.write(hub_policy(registry.host, "tensorzero/*"))
         assert removed(place.make_plan("--json")) == builds
-        assert len(builds) == 107
+        assert len(builds) == size().builds
         place.apply()
         assert registry.tags(GATEWAY) == {tag: digest for tag, digest in tags.items() if tag not in builds}
         assert registry.manifests(GATEWAY) == manifests
@@ -91,6 +94,7 @@ def test_listing_and_looking_cost_no_pulls(place: Place, monkeypatch: pytest.Mon
         assert registry.count("GET", "/manifests/") == 0
 
 
+@both_sizes
 def test_the_report_says_what_stays_and_where_space_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hazard 47: doctor and the report of the run say in Docker Hub's words that removing tags frees nothing."""
     with docker_hub(monkeypatch) as (registry, _):
@@ -104,7 +108,7 @@ def test_the_report_says_what_stays_and_where_space_comes_back(place: Place, mon
         place.apply()
         (report,) = (place.directory / "reports").glob("*.md")
         assert "Removing tags frees nothing on Docker Hub" in report.read_text(encoding="utf-8")
-        assert place.last_run()["removed_tags"] == 107
+        assert place.last_run()["removed_tags"] == size().builds
 
 
 def test_a_rule_by_push_time_needs_no_ledger(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +123,7 @@ def test_a_rule_by_push_time_needs_no_ledger(place: Place, monkeypatch: pytest.M
         assert max(pushed[tag] for tag in gone) < min(pushed[tag] for tag in pushed.keys() - gone)
 
 
+@both_sizes
 @pytest.mark.parametrize(
     ("login", "words"),
     [
@@ -162,6 +167,7 @@ def test_immutable_tags_stay_in_the_plan(place: Place, monkeypatch: pytest.Monke
         assert registry.tags(GATEWAY) == {tag: d for tag, d in tags.items() if tag not in builds - held}
 
 
+@both_sizes
 @pytest.mark.parametrize("dialect", [DOCKER_HUB, DOCKER_HUB_CASCADING], ids=lambda dialect: str(dialect.name))
 def test_deleting_by_digest_as_well(place: Place, monkeypatch: pytest.MonkeyPatch, dialect: Dialect) -> None:
     """Hazard 48: with delete_manifests what no kept tag reaches goes too, one by one or an index with all in it."""

@@ -18,6 +18,7 @@ from tests.e2e.kit import (
     GATEWAY,
     SHA,
     Place,
+    both_sizes,
     codes,
     decisions,
     fill,
@@ -26,6 +27,7 @@ from tests.e2e.kit import (
     policy,
     removed,
     shared_with_release,
+    size,
 )
 
 
@@ -56,6 +58,7 @@ def ecr_policy(host: str, *, removal: str = "delete", driver: str = "ecr", rules
     return policy(f"{host}/{GATEWAY}", more=more, **({"rules": rules} if rules is not None else {}))
 
 
+@both_sizes
 def test_builds_go_in_batches_and_all_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """107 tags go by two requests; 35 leave their release's image, 72 take theirs along; restore puts all back."""
     with ecr(monkeypatch) as (registry, api):
@@ -67,7 +70,7 @@ def test_builds_go_in_batches_and_all_comes_back(place: Place, monkeypatch: pyte
         place.apply()
         left = {tag: digest for tag, digest in tags.items() if tag not in builds}
         assert registry.tags(GATEWAY) == left
-        assert len(shared_with_release(tags)) == 35
+        assert len(shared_with_release(tags)) == size().shared
         assert len(registry.manifests(GATEWAY)) == 5 * len(set(left.values()))
         gone = set(manifests) - set(registry.manifests(GATEWAY))
         # Three waves, one of them over a hundred or not; then each platform that the images listed.

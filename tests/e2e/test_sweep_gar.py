@@ -11,7 +11,20 @@ import pytest
 
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.gar import GAR, GarFake, GarRepository
-from tests.e2e.kit import SHA, Place, codes, decisions, fill, gateway, part_of, policy, removed, shared_with_release
+from tests.e2e.kit import (
+    SHA,
+    Place,
+    both_sizes,
+    codes,
+    decisions,
+    fill,
+    gateway,
+    part_of,
+    policy,
+    removed,
+    shared_with_release,
+    size,
+)
 
 PATH = "acme/images/tensorzero/gateway"
 
@@ -39,12 +52,13 @@ def gar_policy(host: str, target: str = PATH, *, rules: str | None = None) -> st
     return policy(f"{host}/{target}", more=more, **({"rules": rules} if rules is not None else {}))
 
 
+@both_sizes
 def test_the_sweep_and_the_way_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """107 tags go alone, the 72 images that no tag needs go with their platforms, and restore puts everything back."""
     with artifact_registry(monkeypatch, page=3) as (registry, _):
         tags, manifests = registry.tags(PATH), registry.manifests(PATH)
         builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        assert len(shared_with_release(tags)) == 35
+        assert len(shared_with_release(tags)) == size().shared
         place.write(gar_policy(registry.host, "acme/images/tensorzero/*"))
         assert removed(place.make_plan("--json")) == builds
         place.apply()

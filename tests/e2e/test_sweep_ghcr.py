@@ -10,7 +10,19 @@ import pytest
 from tagsweep.model.reference import Digest
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.ghcr import GHCR, GitHubPackages
-from tests.e2e.kit import GATEWAY, SHA, Place, codes, decisions, fill, gateway, policy, removed, shared_with_release
+from tests.e2e.kit import (
+    GATEWAY,
+    SHA,
+    Place,
+    both_sizes,
+    codes,
+    decisions,
+    fill,
+    gateway,
+    policy,
+    removed,
+    shared_with_release,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +64,7 @@ def gets_of_manifests(registry: FakeRegistry) -> int:
     )
 
 
+@both_sizes
 def test_versions_go_as_a_whole_and_shared_digests_stay(place: Place, github: GitHub) -> None:
     """Without the option the 35 builds on the digest of a release stay, 72 go, and GitHub itself brings them back."""
     registry, tags = github.registry, github.tags
@@ -74,6 +87,7 @@ def test_versions_go_as_a_whole_and_shared_digests_stay(place: Place, github: Gi
     assert registry.tags(GATEWAY) == tags
 
 
+@both_sizes
 def test_all_builds_go_where_the_policy_lets_tags_be_moved(place: Place, github: GitHub) -> None:
     """With the option all 107 go, only the 35 shared ones by moving, and every release keeps its digest."""
     registry, tags = github.registry, github.tags

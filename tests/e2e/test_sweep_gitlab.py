@@ -12,7 +12,7 @@ from tagsweep.testing import images
 from tagsweep.testing.access import READ_ONLY, BearerAccess
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.gitlab import DEVELOPER, GITLAB, MAINTAINER, GitLabApi, GitLabToken
-from tests.e2e.kit import GATEWAY, RULES, SHA, Place, codes, decisions, fill, gateway, removed
+from tests.e2e.kit import GATEWAY, RULES, SHA, Place, both_sizes, codes, decisions, fill, gateway, removed, size
 from tests.e2e.sweeps import Sweep, newest, vendor_policy
 
 SECRET = "glpat-secret-of-a-user"
@@ -39,6 +39,7 @@ def gitlab_policy(host: str, target: str = GATEWAY, *, rules: str = RULES) -> st
     return vendor_policy(host, "gitlab", target=target, options=options, rules=rules)
 
 
+@both_sizes
 def test_the_builds_go_alone_and_all_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """107 tags go by the API, also the 35 on a release's digest; no tag's details are asked for; restore pushes."""
     with gitlab(monkeypatch) as (registry, _):
@@ -46,7 +47,7 @@ def test_the_builds_go_alone_and_all_comes_back(place: Place, monkeypatch: pytes
         sweep.plan()
         assert registry.count("GET", "/tags/sha-") == 0
         sweep.apply()
-        assert registry.count("DELETE", "/tags/sha-") == 107
+        assert registry.count("DELETE", "/tags/sha-") == size().builds
         sweep.restore()
 
 
@@ -94,6 +95,7 @@ def test_protected_tags_stay_in_the_plan(place: Place, monkeypatch: pytest.Monke
         sweep.apply()
 
 
+@both_sizes
 def test_a_protection_that_cannot_be_read_fails_its_tags_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hazard 45: a developer is told that rules are not readable; each refused tag ends typed, and the rest goes."""
     with gitlab(monkeypatch, most=120, level=DEVELOPER) as (registry, api):

@@ -11,7 +11,7 @@ from tagsweep.testing import images
 from tagsweep.testing.access import BearerAccess
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.harbor import DELETE_TAG, EVERY_RIGHT, HARBOR, HarborAccount, HarborApi
-from tests.e2e.kit import GATEWAY, RULES, Place, codes, decisions, fill, removed
+from tests.e2e.kit import GATEWAY, RULES, Place, both_sizes, codes, decisions, fill, removed
 from tests.e2e.sweeps import NEWEST_BY_PUSH, Sweep, assert_newest_by_push_stay, doctor, log_in, newest, vendor_policy
 
 NAME, SECRET = "robot$tensorzero+sweeper", "secret-of-the-robot"
@@ -38,6 +38,7 @@ def harbor_policy(host: str, target: str = GATEWAY, *, rules: str = RULES) -> st
     return vendor_policy(host, "harbor", target=target, rules=rules)
 
 
+@both_sizes
 def test_the_builds_go_alone_and_all_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """107 tags go, also the 35 on a release's digest, whose manifests stay; restore pushes all that went again."""
     with harbor(monkeypatch) as (registry, _):

@@ -13,7 +13,19 @@ from tagsweep.testing.access import BasicAccess
 from tagsweep.testing.dialects import DISTRIBUTION_2_8, Refusal
 from tagsweep.testing.fake import FakeRegistry, LoggedRequest
 from tagsweep.testing.storage_layout import StorageLayout
-from tests.e2e.kit import GATEWAY, SHA, Place, fill, gateway, own_server, policy, removed, shared_with_release
+from tests.e2e.kit import (
+    GATEWAY,
+    SHA,
+    Place,
+    both_sizes,
+    fill,
+    gateway,
+    own_server,
+    policy,
+    removed,
+    shared_with_release,
+    size,
+)
 from tests.real.servers import ServerKind
 
 
@@ -38,6 +50,7 @@ def present(place: Place, host: str) -> dict[str, str]:
     return {tag["name"]: tag["digest"] for tag in document["repositories"][0]["tags"]}
 
 
+@both_sizes
 @pytest.mark.real
 def test_distribution_2_8_removes_every_build_also_those_that_share_a_release(place: Place) -> None:
     """On Debian's registry all 107 builds go, the releases keep their digests and are whole, and all come back."""
@@ -51,8 +64,8 @@ def test_distribution_2_8_removes_every_build_also_those_that_share_a_release(pl
         place.write(moving(server.host))
         assert "by moving the tag" in " ".join(place.run("doctor", "-c", str(place.policy)).out.split())
         assert removed(place.make_plan("--json")) == builds(tags)
-        assert len(builds(tags)) == 107
-        assert len(shared_with_release(tags)) == 35
+        assert len(builds(tags)) == size().builds
+        assert len(shared_with_release(tags)) == size().shared
         place.apply()
         assert present(place, server.host) == without_builds(tags)
         place.run("verify")
@@ -60,6 +73,7 @@ def test_distribution_2_8_removes_every_build_also_those_that_share_a_release(pl
         assert present(place, server.host) == tags
 
 
+@both_sizes
 def test_only_tags_whose_digest_stays_are_moved(place: Place) -> None:
     """The 72 builds that share with nothing go with their digest; nothing is ever written to their tags."""
     with FakeRegistry(DISTRIBUTION_2_8) as registry:
@@ -104,7 +118,7 @@ def test_killed_between_moving_and_deleting_is_carried_on(place: Place, number: 
         place.apply()
         assert registry.tags(GATEWAY) == without_builds(tags)
         assert len(registry.manifests(GATEWAY)) == len(set(without_builds(tags).values())) * 5
-        assert place.last_run()["removed_tags"] == 107
+        assert place.last_run()["removed_tags"] == size().builds
         place.run("restore", place.last_run()["id"], "--yes")
         assert registry.tags(GATEWAY) == tags
 

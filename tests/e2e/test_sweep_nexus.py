@@ -8,7 +8,7 @@ import pytest
 
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.nexus import NEXUS, NexusApi
-from tests.e2e.kit import GATEWAY, SHA, Place, fill, gateway
+from tests.e2e.kit import GATEWAY, SHA, Place, both_sizes, fill, gateway
 from tests.e2e.sweeps import Sweep, doctor, log_in, vendor_policy
 
 
@@ -27,6 +27,7 @@ def nexus_policy(host: str) -> str:
     return vendor_policy(host, "nexus")
 
 
+@both_sizes
 def test_the_builds_go_and_come_back(place: Place, nexus: tuple[FakeRegistry, NexusApi]) -> None:
     """107 components go, also the 35 on a release's digest, which keeps its manifest; restore puts all back."""
     registry, _ = nexus
@@ -37,6 +38,7 @@ def test_the_builds_go_and_come_back(place: Place, nexus: tuple[FakeRegistry, Ne
     sweep.restore()
 
 
+@both_sizes
 def test_what_the_search_does_not_know_yet_fails_alone(place: Place, nexus: tuple[FakeRegistry, NexusApi]) -> None:
     """A tag that Nexus's search has not found yet stays, and the reason names the task that helps; the rest goes."""
     registry, api = nexus

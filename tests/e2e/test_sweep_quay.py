@@ -14,7 +14,7 @@ from tagsweep.testing import images
 from tagsweep.testing.access import BearerAccess
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.quay import QUAY, QuayApi, QuayToken
-from tests.e2e.kit import GATEWAY, SHA, Place, codes, decisions, fill, gateway, removed
+from tests.e2e.kit import GATEWAY, SHA, Place, both_sizes, codes, decisions, fill, gateway, removed, size
 from tests.e2e.sweeps import Sweep, doctor, log_in, newest, vendor_policy
 
 TOKEN = "oauth-token-of-a-user"
@@ -44,6 +44,7 @@ def quay_policy(host: str, target: str = GATEWAY, *, robot: bool = False) -> str
     return vendor_policy(host, "quay", target=target, options=options)
 
 
+@both_sizes
 def test_the_builds_go_alone_and_the_time_machine_brings_them_back(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,9 +55,10 @@ def test_the_builds_go_alone_and_the_time_machine_brings_them_back(
         sweep.apply()
         outcomes = sweep.restore().document["outcomes"]
         assert {each["why"] for each in outcomes} == {"by the registry's own undo"}
-        assert registry.count("POST", "/restore") == 107
+        assert registry.count("POST", "/restore") == size().builds
 
 
+@both_sizes
 def test_without_a_token_the_registry_api_does_it_with_fewer_abilities(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

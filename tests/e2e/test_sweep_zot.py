@@ -9,7 +9,7 @@ import pytest
 from tagsweep.testing.dialects import ZOT
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.zot import ZotSearch
-from tests.e2e.kit import GATEWAY, RULES, Place, fill, gateway
+from tests.e2e.kit import GATEWAY, RULES, Place, both_sizes, fill, gateway
 from tests.e2e.sweeps import NEWEST_BY_PUSH, Sweep, assert_newest_by_push_stay, doctor, vendor_policy
 
 
@@ -29,6 +29,7 @@ def zot_policy(host: str, rules: str = RULES) -> str:
     return vendor_policy(host, "zot", rules=rules)
 
 
+@both_sizes
 def test_the_builds_go_and_come_back(place: Place, zot: FakeRegistry) -> None:
     """107 tags go, also the 35 on a release's digest, with the 72 images that nothing else needs; all comes back."""
     sweep = Sweep(place, zot, zot_policy(zot.host))

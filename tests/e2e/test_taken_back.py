@@ -10,7 +10,7 @@ import pytest
 
 from tagsweep.testing.dialects import DISTRIBUTION_2_8, DISTRIBUTION_3, Dialect
 from tagsweep.testing.fake import FakeRegistry
-from tests.e2e.kit import GATEWAY, Place, fill, gateway, policy, removed
+from tests.e2e.kit import GATEWAY, Place, both_sizes, fill, gateway, policy, removed
 
 both = pytest.mark.parametrize("dialect", [DISTRIBUTION_2_8, DISTRIBUTION_3], ids=lambda dialect: str(dialect.name))
 
@@ -23,6 +23,7 @@ def swept(place: Place, registry: FakeRegistry) -> set[str]:
     return gone
 
 
+@both_sizes
 @both
 def test_verification_after_a_restore_is_well_and_says_what_was_put_back(place: Place, dialect: Dialect) -> None:
     """Tags, children and referrers that a restore put back are no failure; the record tells of them."""
@@ -41,6 +42,7 @@ def test_verification_after_a_restore_is_well_and_says_what_was_put_back(place: 
         assert place.last_run()["status"] == "restored"
 
 
+@both_sizes
 @both
 def test_what_nobody_restored_and_is_there_again_stays_a_failure(place: Place, dialect: Dialect) -> None:
     """After a restore of one tag, another one that somebody pushed again is still told as there (exit 3)."""
@@ -58,6 +60,7 @@ def test_what_nobody_restored_and_is_there_again_stays_a_failure(place: Place, d
         assert one not in {finding["subject"] for finding in document["leftovers"]}
 
 
+@both_sizes
 def test_what_was_put_back_must_work(place: Place) -> None:
     """A restored tag that lost a manifest since is damage, as with a kept tag (exit 7)."""
     with FakeRegistry(DISTRIBUTION_3) as registry:
@@ -72,6 +75,7 @@ def test_what_was_put_back_must_work(place: Place) -> None:
         assert document["damage"]
 
 
+@both_sizes
 def test_a_restored_tag_that_a_later_run_removed_is_no_failure(place: Place) -> None:
     """The first run's verification does not ask for what the second one removed rightly."""
     with FakeRegistry(DISTRIBUTION_3) as registry:
@@ -86,6 +90,7 @@ def test_a_restored_tag_that_a_later_run_removed_is_no_failure(place: Place) -> 
         assert document["restored"] == []
 
 
+@both_sizes
 def test_a_restore_waits_for_nobody_and_disturbs_nobody(place: Place) -> None:
     """While another tagsweep works on the repository, nothing is put back and the reason is told (exit 6)."""
     with FakeRegistry(DISTRIBUTION_3) as registry:

@@ -14,6 +14,7 @@ from tests.e2e.kit import (
     GATEWAY,
     SHA,
     Place,
+    both_sizes,
     codes,
     decisions,
     fill,
@@ -22,6 +23,7 @@ from tests.e2e.kit import (
     policy,
     removed,
     shared_with_release,
+    size,
 )
 from tests.e2e.seeding import seeded
 from tests.real.servers import Server, ServerKind
@@ -39,6 +41,7 @@ def present(place: Place, host: str) -> dict[str, str]:
     return {tag["name"]: tag["digest"] for tag in document["repositories"][0]["tags"]}
 
 
+@both_sizes
 @pytest.mark.real
 def test_distribution_2_8_keeps_what_shares_a_release_and_frees_what_was_foretold(place: Place) -> None:
     """On Debian's registry exactly the unshared builds go, all else is whole, and the disk frees the estimate."""
@@ -48,7 +51,7 @@ def test_distribution_2_8_keeps_what_shares_a_release_and_frees_what_was_foretol
         place.write(policy(f"{server.host}/tensorzero/*"))
         planned = place.make_plan("--sizes", "--json")
         assert removed(planned) == builds - shared
-        assert len(shared) == 35
+        assert len(shared) == size().shared
         for tag in shared:
             assert codes(decisions(planned)[tag]) == {"shares-digest"}
         place.apply()
@@ -62,6 +65,7 @@ def test_distribution_2_8_keeps_what_shares_a_release_and_frees_what_was_foretol
         assert present(place, server.host) == left
 
 
+@both_sizes
 @pytest.mark.real
 def test_restore_on_distribution_2_8_before_and_after_its_collection(place: Place) -> None:
     """Before collection every tag comes back with its old digest; after it, all are told as collected, none half."""
@@ -81,6 +85,7 @@ def test_restore_on_distribution_2_8_before_and_after_its_collection(place: Plac
         assert present(place, server.host) == left
 
 
+@both_sizes
 @pytest.mark.real
 def test_trap_t7_verify_finds_what_an_unsafe_collection_destroyed(place: Place) -> None:
     """T7: doctor warns of -m on 2.x; where an operator used it all the same, verify says what is broken (exit 7)."""
@@ -97,6 +102,7 @@ def test_trap_t7_verify_finds_what_an_unsafe_collection_destroyed(place: Place) 
         assert place.last_run()["status"] == "damaged"
 
 
+@both_sizes
 @pytest.mark.real
 def test_distribution_3_removes_every_build_and_nothing_else(place: Place) -> None:
     """Where one tag can be removed, all builds go, releases that share their digest stay whole, and all come back."""
@@ -104,6 +110,7 @@ def test_distribution_3_removes_every_build_and_nothing_else(place: Place) -> No
         sweep_and_restore(place, server.host, tags)
 
 
+@both_sizes
 @pytest.mark.real
 def test_crane_removes_every_build_and_nothing_else(place: Place, tmp_path: Path) -> None:
     """The same on go-containerregistry's registry, filled by copying from a fake one with crane itself."""
@@ -114,6 +121,7 @@ def test_crane_removes_every_build_and_nothing_else(place: Place, tmp_path: Path
         sweep_and_restore(place, server.host, tags)
 
 
+@both_sizes
 @pytest.mark.parametrize("dialect", [DISTRIBUTION_3, CRANE], ids=lambda dialect: str(dialect.name))
 def test_a_dialect_with_single_tag_deletion_removes_every_build(place: Place, dialect: Dialect) -> None:
     """The fake registry with those dialects behaves the same."""
@@ -122,6 +130,7 @@ def test_a_dialect_with_single_tag_deletion_removes_every_build(place: Place, di
         sweep_and_restore(place, registry.host, tags)
 
 
+@both_sizes
 def test_a_registry_that_deletes_by_digest_only_is_asked_once_a_tag(place: Place) -> None:
     """Without sizes a first plan costs at most a request a tag and a constant; a second one fetches no manifest."""
     with FakeRegistry(DISTRIBUTION_2_8) as registry:
@@ -143,7 +152,7 @@ def test_a_registry_that_deletes_by_digest_only_is_asked_once_a_tag(place: Place
 def sweep_and_restore(place: Place, host: str, tags: dict[str, Digest]) -> None:
     """Sweep all builds, check that nothing else is gone and that everything kept is whole, and take it back."""
     builds = {tag for tag in tags if SHA.fullmatch(tag)}
-    assert len(builds) == 107
+    assert len(builds) == size().builds
     place.write(policy(f"{host}/{GATEWAY}"))
     assert removed(place.make_plan("--json")) == builds
     place.apply()
