@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Final
@@ -57,14 +58,17 @@ class FittingTags:
         self._found: dict[str, tuple[str, ...]] = {}
 
     def of(self, entry: Unresolved) -> tuple[str, ...]:
-        """Return the tags that the pattern of ``entry`` matches in full, in their order."""
+        """Return the tags that the pattern of ``entry`` matches in full, in their order.
+
+        Capitals make no difference: some registries list names in lower case, however they were pushed and are used.
+        """
         if entry.tag_pattern not in self._found:
             self._found[entry.tag_pattern] = tuple(self._fitting(entry.tag_pattern))
         return self._found[entry.tag_pattern]
 
     def _fitting(self, pattern: str) -> Iterator[str]:
         try:
-            expression = compile_regex(pattern)
+            expression = re.compile(compile_regex(pattern).pattern, re.IGNORECASE)
         except ValueError:
             yield from self._tags  # as above
             return

@@ -83,17 +83,27 @@ class _Found:
         self._graph = graph
         self._missing = inventory.missing
         self._digest_of = {tag.name: tag.digest for tag in inventory.tags}
+        self._in_lower_case: defaultdict[str, list[str]] = defaultdict(list)
+        for name in self._digest_of:
+            self._in_lower_case[name.lower()].append(name)
         self.reasons: defaultdict[str, dict[InUse, None]] = defaultdict(dict)
         self.unresolved: defaultdict[str, list[UnresolvedReference]] = defaultdict(list)
         self.used: set[Digest] = set()
         self.dangling: list[Usage] = []
 
     def by_tag(self, usage: Usage) -> None:
-        """Take a usage of this repository for the tag that it names, if it names one."""
+        """Take a usage of this repository for the tag that it names, if it names one.
+
+        Gitea lists every tag in lower case, and answers to it however it is written: a name that is not listed so is
+        in use as one that differs from it in capitals alone.
+        """
         reference = usage.reference.with_default_tag()
-        if reference.tag in self._digest_of:
-            self._protect(reference.tag, _in_use(usage, "tag"))
-        elif reference.tag is not None and reference.digest is None:
+        if reference.tag is None:
+            return
+        names = [reference.tag] if reference.tag in self._digest_of else self._in_lower_case[reference.tag.lower()]
+        for name in names:
+            self._protect(name, _in_use(usage, "tag"))
+        if reference.digest is None and not {reference.tag, reference.tag.lower()} & self._digest_of.keys():
             self._broken(usage)
 
     def by_digest(self, usage: Usage, *, here: bool) -> None:

@@ -51,6 +51,28 @@ def vias(facts: UsageFacts) -> dict[str, set[str]]:
     return {name: {reason.via for reason in reasons} for name, reasons in facts.tags.items()}
 
 
+def test_capitals_make_no_difference_where_a_registry_lists_none() -> None:
+    """Gitea lists tags in lower case: a use of `V1` is one of `v1`, and `V2` beside `v2` is itself alone."""
+    facts = usage(MULTI, report("acme/app:V1"))
+    assert vias(facts) == {"v1": {"tag"}}
+    assert facts.used == {digest("index")}
+    assert not facts.dangling
+    facts = usage(inventory([tag("V2"), tag("v2")]), report("acme/app:V2"))
+    assert vias(facts) == {"V2": {"tag"}}
+    open_one = Unresolved(
+        source="careful", where="pod/web", text="acme/app:V${N}", repository=REPOSITORY, tag_pattern="V.*"
+    )
+    facts = usage(MULTI, UsageReport(source="careful", taken_at=NOW, unresolved=(open_one,)))
+    assert vias(facts).keys() == {"v1", "v1-amd64"}
+
+
+def test_capitals_protect_also_where_they_count() -> None:
+    """A use of `v3` where only `V3` is listed protects that and is told as broken: one of both is right."""
+    facts = usage(inventory([tag("V3")]), report("acme/app:v3"))
+    assert vias(facts) == {"V3": {"tag"}}
+    assert [str(each.reference) for each in facts.dangling] == ["docker.io/acme/app:v3"]
+
+
 def test_a_tag_in_use_protects_that_tag_and_its_digest() -> None:
     """A reference by tag protects the tag by name; its digest is in use, and other names of it are not."""
     facts = usage(MULTI, report("acme/app:v1"))
