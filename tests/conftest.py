@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
 from tests.real import helm, kube, podman
+from tests.real.gitea import gitea_server
 from tests.real.servers import Server, ServerKind, find, serve
 
 pytest.register_assert_rewrite("tagsweep.testing.driver_suite", "tagsweep.testing.source_suite")
 
 
-def _real(kind: ServerKind) -> Iterator[Server]:
+def _real(kind: ServerKind, start: Callable[[], AbstractContextManager[Server]] | None = None) -> Iterator[Server]:
     """Yield a running server, or skip with the reason; in CI fail where this machine could have it."""
     if find(kind) is None:
         reason = f"the server {kind.value!r} is not installed here; {kind.remedy}"
         if os.environ.get("CI") == "true" and kind.obtainable:
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
-    with serve(kind) as server:
+    with serve(kind) if start is None else start() as server:
         yield server
 
 
@@ -48,6 +50,12 @@ def crane_registry() -> Iterator[Server]:
 def zot_registry() -> Iterator[Server]:
     """A zot, one for the whole run: use a repository of your own."""
     yield from _real(ServerKind.ZOT)
+
+
+@pytest.fixture(scope="session")
+def gitea_registry() -> Iterator[Server]:
+    """A Gitea, one for the whole run: use a repository of your own."""
+    yield from _real(ServerKind.GITEA, gitea_server)
 
 
 @pytest.fixture(scope="session")

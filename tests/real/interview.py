@@ -77,8 +77,8 @@ class Interviewer:
         for digest, content in image.blobs.items():
             self.upload(repository, digest, content)
         for manifest in image.manifests:
-            names: tuple[str, ...] = (manifest.digest,)
-            for reference in (*names, *tags) if manifest.digest == image.top else names:
+            # Under its tags alone, where it has some: what was pushed by digest as well is kept by Gitea without a tag.
+            for reference in tags if tags and manifest.digest == image.top else (manifest.digest,):
                 reply = self.put(repository, reference, manifest.data, manifest.media_type)
                 if reply.status != 201:
                     raise RuntimeError(f"PUT {reference}: {reply} {reply.body!r}")
