@@ -88,7 +88,7 @@ class GarDriver(OverOci):
             place=place,
             clock=clock,
             progress=progress,
-            authorize=lambda refused: login.authorize("") if refused is None else refused,
+            authorize=login.authorize,
         )
         oci = OciDriver(
             settings,
@@ -140,7 +140,7 @@ class GarDriver(OverOci):
         path = self._host.repository_path(repository) if self._host is not None else None
         if path is None:
             return _Told(words=(f"{unknown}: {self._place} does not tell its place in Artifact Registry",))
-        if not self._login.authorize(""):
+        if not self._login.authorize():
             return _Told(words=(f"{unknown}: these credentials are of no use at Google's REST API",))
         try:
             found = self._rest.find(f"/v1/{path}", doing=f"read the settings of {path}", about=repository)
@@ -166,7 +166,7 @@ class GarDriver(OverOci):
 
     def list_namespace(self, namespace: str) -> Iterator[str]:
         """Yield the images of one project at this host."""
-        if self._host is None or not self._login.authorize(""):
+        if self._host is None or not self._login.authorize():
             raise Unsupported(
                 f"{self._place}: images of {namespace} are listed by Google's REST API, and there is no token for it",
                 remedy="name the repositories in targets, or sign in (gcloud auth application-default login) with "
@@ -231,7 +231,7 @@ class GarDriver(OverOci):
     def _is_absent(self, repository: str) -> bool:
         """Tell whether an image without tags and manifests is none at all: gcr.io lists whatever is asked for."""
         path = self._host.package_path(repository) if self._host is not None else None
-        if path is None or not self._login.authorize(""):
+        if path is None or not self._login.authorize():
             return False
         try:
             return self._rest.find(f"/v1/{path}", doing=f"look for {repository}", about=repository) is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -44,6 +45,10 @@ class GoogleLogin:
         self._clock = clock
         self._lock = threading.Lock()
         self._minted: dict[str, Credentials] = {}
+        self._authorizing = threading.Lock()
+        self._header: Mapping[str, str] | None = None
+        self._header_until = math.inf
+        self._renewed_in_vain: Mapping[str, str] | None = None
 
     def find(self, repository: str) -> Credentials | None:
         """Return the credentials for the registry API, or None where there are none."""
@@ -54,18 +59,39 @@ class GoogleLogin:
             return replace(found, good_until=self._clock.monotonic() + _LIFE)
         return found
 
-    def authorize(self, repository: str) -> Mapping[str, str]:
-        """Return the header for the REST API; empty where these credentials are of no use there."""
-        found = self.find(repository)
+    def authorize(self, refused: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        """Return the header for the REST API; empty where these credentials are of no use there.
+
+        It is looked up once and kept until its token ends, because a credential helper may ask a person. ``refused`` is
+        a header that the API answered 401 to: it is looked up anew, and not again where there is no other.
+        """
+        with self._authorizing:
+            known = self._header
+            is_refused = refused is not None and refused == known and known != self._renewed_in_vain
+            if known is None or is_refused or self._header_until <= self._clock.monotonic():
+                if is_refused:
+                    self._forget(refused)
+                known, self._header_until = self._look_up()
+                self._renewed_in_vain = known if is_refused and known == refused else None
+                self._header = known
+            return known
+
+    def _look_up(self) -> tuple[Mapping[str, str], float]:
+        """Return the header for the REST API, and until when it is good."""
+        found = self.find("")
+        if found is not None and not is_token(found):
+            key, found_in = _service_account(found), found.found_in
+            found = self._fresh(found_in, lambda: self._of_key(key), found_in) if key else None
         if found is None:
-            return {}
-        if not is_token(found):
-            key = _service_account(found)
-            minted = self._fresh(found.found_in, lambda: self._of_key(key), found.found_in) if key else None
-            if minted is None:
-                return {}
-            found = minted
-        return {"Authorization": f"Bearer {found.password}"}
+            return {}, math.inf
+        return {"Authorization": f"Bearer {found.password}"}, found.good_until
+
+    def _forget(self, header: Mapping[str, str] | None) -> None:
+        """Forget the token in a header, so that the next one is minted."""
+        with self._lock:
+            for name, minted in tuple(self._minted.items()):
+                if header == {"Authorization": f"Bearer {minted.password}"}:
+                    del self._minted[name]
 
     def close(self) -> None:
         """Give back the connections."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -218,11 +220,11 @@ def test_a_key_is_exchanged_for_a_token(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "google.oauth2.service_account", SimpleNamespace(Credentials=Account))
     clock = InstantClock()
     found = GoogleLogin("us-docker.pkg.dev", transport=CurlTransport(place="none"), clock=clock)
-    assert found.authorize("") == {"Authorization": "Bearer ya29.minted"}
-    assert found.authorize("") == {"Authorization": "Bearer ya29.minted"}
+    assert found.authorize() == {"Authorization": "Bearer ya29.minted"}
+    assert found.authorize() == {"Authorization": "Bearer ya29.minted"}
     assert len(seen) == 1
     clock.sleep(1800)
-    found.authorize("")
+    found.authorize()
     assert seen == [("sweeper@acme", ["https://www.googleapis.com/auth/cloud-platform"])] * 2
 
 
@@ -246,11 +248,94 @@ def test_application_default_credentials_are_used_and_renewed(monkeypatch: pytes
     first = found.find("acme/images/app")
     assert first is not None
     assert (first.username, first.password) == ("oauth2accesstoken", "ya29.first")
-    assert found.authorize("") == {"Authorization": "Bearer ya29.first"}
+    assert found.authorize() == {"Authorization": "Bearer ya29.first"}
     clock.sleep(1800)
     assert first.good_until <= clock.monotonic()
-    assert found.authorize("") == {"Authorization": "Bearer ya29.second"}
+    assert found.authorize() == {"Authorization": "Bearer ya29.second"}
     assert "ya29" not in repr(first)
+
+
+class Helper:
+    """A credential helper on the PATH, which gives one token after the other, the last one for ever."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *tokens: str) -> None:
+        for name in ("TAGSWEEP_USERNAME", "TAGSWEEP_PASSWORD", "REGISTRY_AUTH_FILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        (folder / "config.json").write_text('{"credsStore": "told"}', encoding="ascii")
+        self._runs = folder / "runs"
+        self._runs.touch()
+        for number, token in enumerate(tokens, start=1):
+            (folder / f"token-{number}").write_text(token, encoding="ascii")
+        program = folder / "docker-credential-told"
+        program.write_text(
+            f"""#!/bin/sh
+            cat > /dev/null
+            echo run >> {self._runs}
+            number=$(wc -l < {self._runs})
+            [ "$number" -le {len(tokens)} ] || number={len(tokens)}
+            printf '{{"Username": "_dcgcloud_token", "Secret": "%s"}}' "$(cat {folder}/token-$((number)))"
+            """,
+            encoding="ascii",
+        )
+        program.chmod(0o755)
+
+    @property
+    def runs(self) -> int:
+        """How often it was run."""
+        return len(self._runs.read_text(encoding="ascii").splitlines())
+
+
+def test_a_helper_is_run_once_in_a_tokens_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests to the REST API share one token, and the helper is run again when its life has ended."""
+    helper = Helper(tmp_path, monkeypatch, "ya29.first", "ya29.second")
+    clock = InstantClock()
+    found = GoogleLogin("us-docker.pkg.dev", transport=CurlTransport(place="none"), clock=clock)
+    assert [found.authorize() for _ in range(3)] == [{"Authorization": "Bearer ya29.first"}] * 3
+    assert helper.runs == 1
+    clock.sleep(1800)
+    assert found.authorize() == found.authorize() == {"Authorization": "Bearer ya29.second"}
+    assert helper.runs == 2
+
+
+def test_a_token_that_is_refused_is_renewed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 401 of the REST API asks the helper for another token, with which the request is sent again."""
+    helper = Helper(tmp_path, monkeypatch, "ya29.revoked", TOKEN)
+    with gar(page=1) as (registry, _, driver):
+        paths = ["acme/images/team/app", "acme/images/web", "acme/other/db"]
+        for path in paths:
+            registry.push(path, images.image(path), "v1")
+        assert sorted(driver.list_namespace("acme")) == paths
+        assert helper.runs == 2
+
+
+def test_a_helper_without_another_token_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the helper has but the token that is refused, one more run finds that out, and further 401s run nothing."""
+    helper = Helper(tmp_path, monkeypatch, "ya29.revoked")
+    with gar() as (_, _, driver):
+        for _ in range(3):
+            with pytest.raises(AuthenticationFailed):
+                list(driver.list_namespace("acme"))
+        assert helper.runs == 2
+
+
+def test_a_minted_token_that_is_refused_is_minted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Application Default Credentials sign in again after a 401; others that were refused the old token get the new."""
+    tokens = iter(["ya29.first", "ya29.second"])
+
+    def default(**_: Any) -> tuple[Any, None]:
+        made = SimpleNamespace(token="")
+        made.refresh = lambda _: setattr(made, "token", next(tokens))
+        return made, None
+
+    for name in ("TAGSWEEP_USERNAME", "TAGSWEEP_PASSWORD"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DOCKER_CONFIG", "/nonexistent")
+    monkeypatch.setattr("google.auth.default", default)
+    found = GoogleLogin("us-docker.pkg.dev", transport=CurlTransport(place="none"), clock=InstantClock())
+    first = found.authorize()
+    assert [found.authorize(first) for _ in range(3)] == [{"Authorization": "Bearer ya29.second"}] * 3
 
 
 def test_a_token_server_that_fails_is_told_by_name_only(monkeypatch: pytest.MonkeyPatch) -> None:
