@@ -167,7 +167,8 @@ class ArtifactoryDriver(OverOci):
         return self._ended(repository, tag, self._delete(place, tag), doing)
 
     def _delete(self, place: Place, tag: str) -> Response:
-        return self._rest.send("DELETE", f"/{place.folder(tag)}", about=place.key)
+        # Rights are given by path: a refusal in one image says nothing of the others in its repository.
+        return self._rest.send("DELETE", f"/{place.folder(tag)}", about=f"{place.key}/{place.image}")
 
     def take_back(self, repository: str, digest: Digest, tags: Sequence[str]) -> bool:
         """Restore the folders of these tags from the trash can; False where it has not all of them.

@@ -21,6 +21,7 @@ from tagsweep.drivers.gitlab_api import GitLabApi
 from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.drivers.vendor_access import once
 from tagsweep.http.auth import Credentials, Lookup
+from tagsweep.http.challenge import Scope
 from tagsweep.http.failures import failure, read_error
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import AuthenticationFailed, Conflict, PermissionDenied, RegistryError
@@ -33,6 +34,7 @@ _DETAILED: Final = frozenset({TimeOrigin.CREATED})
 _RIGHTS: Final = (
     "use an access token with the scope api and the role Developer or above, or a job token of the project itself"
 )
+_PROTECTS: Final = "other tags may be removed, so GitLab protects this one"
 _RECLAIM: Final = (
     "GitLab.com, and self-managed GitLab with the registry's metadata database, collect by themselves what has had no "
     "tag for a day. Elsewhere the operator runs gitlab-ctl registry-garbage-collect, read-only or stopped; its -m also "
@@ -148,7 +150,7 @@ class GitLabDriver(OverOci):
     def _remove(self, repository: str, tag: str, doing: str) -> bool:
         """Remove the tag and nothing else; False if it was absent."""
         if not self._access.api:
-            return self._oci.delete_tag(repository, tag)
+            return self._remove_by_registry(repository, tag)
         response = self._api.remove(repository, tag)
         if response.status == _FORBIDDEN:
             raise self._forbidden(repository, tag, failure(response, place=self._place, doing=doing))
@@ -158,10 +160,33 @@ class GitLabDriver(OverOci):
         """Return what a 403 means: it stands for a protected tag as well as for a missing right."""
         locked = self._api.protection(repository, anew=True).locked(tag)
         if not locked and self._probe_tag(repository).usable:
-            locked = "other tags may be removed, so GitLab protects this one"
+            locked = _PROTECTS
         if not locked:
             return PermissionDenied(str(error), remedy=_RIGHTS, status=_FORBIDDEN)
-        return Conflict(f"{error}; {locked}", remedy="make a new plan, in which it stays", status=_FORBIDDEN)
+        self._api.excuse(repository)
+        return _kept(error, locked)
+
+    def _remove_by_registry(self, repository: str, tag: str) -> bool:
+        try:
+            return self._oci.delete_tag(repository, tag)
+        except PermissionDenied as error:
+            if error.status != _FORBIDDEN or not self._probe_by_registry(repository).usable:
+                raise
+            self._oci.client.excuse("DELETE", repository)
+            raise _kept(error, _PROTECTS) from None
+
+    def _probe_by_registry(self, repository: str) -> Capability:
+        path = f"/v2/{repository}/manifests/{oci_probe.random_tag()}"
+        scope = Scope.repository(repository, "pull", "delete")
+
+        def remove() -> Response:
+            return self._oci.client.send("DELETE", path, scope=scope, headers={"Accept": "application/json"})
+
+        return oci_probe.by_deletion(remove, place=self._place, what="tag")
+
+
+def _kept(error: RegistryError, why: str) -> Conflict:
+    return Conflict(f"{error}; {why}", remedy="make a new plan, in which it stays", status=_FORBIDDEN)
 
 
 def _says_no_tag(response: Response) -> bool:

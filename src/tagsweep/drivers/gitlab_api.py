@@ -139,8 +139,11 @@ class GitLabApi:
     def remove(self, repository: str, tag: str) -> Response:
         """Ask to remove one tag and return the answer, whatever it is."""
         path = f"{self.find(repository).tags}/{quote(tag, safe='')}"
-        # A refusal says something of this tag, which may be protected, so that it counts for no other.
-        return self._rest.send("DELETE", path, about=f"{repository}:{tag}")
+        return self._rest.send("DELETE", path, about=repository)
+
+    def excuse(self, repository: str) -> None:
+        """Say that the last refusal of a removal was the tag's own, so that the others are asked for on."""
+        self._rest.excuse("DELETE", repository)
 
     # --- protection -----------------------------------------------------------------------------------------------
     def protection(self, repository: str, *, anew: bool = False) -> Protection:

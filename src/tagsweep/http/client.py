@@ -107,6 +107,10 @@ class RegistryClient:
             response = self._follow(request, response, scope)
         return response
 
+    def excuse(self, method: str, repository: str) -> None:
+        """Say that a 403 was about one thing, such as a tag that is protected, so that the rest is asked on."""
+        self._breaker.answered(method, repository)
+
     def is_home(self, url: str) -> bool:
         """Tell whether ``url`` is of the registry's own origin, rather than of storage that it redirects to."""
         return origin(url) == origin(self.base_url)

@@ -11,7 +11,7 @@ import pytest
 from tagsweep.drivers.artifactory import ArtifactoryDriver
 from tagsweep.drivers.artifactory_files import Place, query
 from tagsweep.model.capability import Support
-from tagsweep.model.errors import Conflict, InvalidReference, ProtocolViolation, Unsupported
+from tagsweep.model.errors import Conflict, InvalidReference, PermissionDenied, ProtocolViolation, Unsupported
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.testing import images
@@ -110,6 +110,20 @@ def test_a_404_for_a_tag_that_is_there_is_a_conflict(monkeypatch: pytest.MonkeyP
         registry.fail_next(status=404, method="DELETE")
         with pytest.raises(Conflict, match="though the registry has it"):
             driver.delete_tag(REPOSITORY, "v1")
+
+
+def test_refusals_in_one_image_do_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rights are given by path: ten refusals of one image's tags open its circuit, and another image is swept on."""
+    other = "docker-local/team/other"
+    with artifactory(monkeypatch) as (registry, _, driver, _):
+        registry.push(other, images.image("other"), "v1")
+        for repository in (REPOSITORY, other):
+            driver.probe(repository)
+        registry.fail_next(10, status=403, code="", method="DELETE", path_contains="/team/app/")
+        for _ in range(11):
+            with pytest.raises(PermissionDenied):
+                driver.delete_tag(REPOSITORY, "v1")
+        assert driver.delete_tag(other, "v1") is True
 
 
 def test_a_search_that_is_cut_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -219,6 +219,44 @@ def test_a_right_that_was_taken_away_is_no_protection(scene: Scene) -> None:
         developer.delete_tag(REPOSITORY, "v1")
 
 
+@pytest.mark.parametrize("who", ["maintainer", "developer"])
+def test_tags_that_became_protected_do_not_stop_the_others(scene: Scene, who: str) -> None:
+    """However many refusals are a tag's own, the circuit stays closed; refusals for want of a right open it."""
+    names = [f"v{number}" for number in range(15)]
+    scene.registry.push(REPOSITORY, images.image("many"), *names)
+    driver = scene.connect(who)
+    driver.probe(REPOSITORY)
+    scene.api.protect(PROJECT, "^v")
+    for name in names:
+        with pytest.raises(Conflict):
+            driver.delete_tag(REPOSITORY, name)
+    assert driver.delete_tag(REPOSITORY, "sha-2") is True
+    scene.registry.fail_next(100, status=403, code="", method="DELETE")
+    scene.registry.clear_log()
+    for _ in range(15):
+        with pytest.raises(PermissionDenied):
+            driver.delete_tag(REPOSITORY, "latest")
+    assert scene.registry.count("DELETE") == 10
+
+
+def test_the_registry_api_alone_tells_a_protected_tag_from_a_missing_right(scene: Scene) -> None:
+    """A 403 while other tags may be removed is the tag's own, a Conflict; ten that are not open the circuit."""
+    driver = scene.connect("nobody")
+    driver.probe(REPOSITORY)
+    for _ in range(15):
+        scene.registry.fail_next(1, status=403, code="DENIED", method="DELETE")
+        with pytest.raises(Conflict, match="protects this one"):
+            driver.delete_tag(REPOSITORY, "v1")
+    assert driver.delete_tag(REPOSITORY, "sha-2") is True
+    scene.registry.fail_next(100, status=403, code="DENIED", method="DELETE")
+    scene.registry.clear_log()
+    for _ in range(15):
+        with pytest.raises(PermissionDenied):
+            driver.delete_tag(REPOSITORY, "v1")
+    assert scene.registry.count("DELETE") == 10
+    assert set(scene.registry.tags(REPOSITORY)) == {"v1", "latest"}
+
+
 def test_rules_that_cannot_be_read_are_told(scene: Scene) -> None:
     """A developer and a job may not read them, an old GitLab has none: nothing is locked, and a person is told."""
     scene.api.protect(PROJECT, "^v")
