@@ -28,11 +28,16 @@ CASES: dict[str, tuple[Dialect, HubLogin, dict[str, Any]]] = {
 
 
 class HubHarness(FakeHarness):
-    """A fake Docker Hub, and the driver told where its API is."""
+    """A fake Docker Hub, and the driver told where its API is. Implements Locks by a rule for immutable tags."""
 
-    def __init__(self, registry: FakeRegistry, options: dict[str, Any]) -> None:
+    def __init__(self, registry: FakeRegistry, api: HubApi, options: dict[str, Any]) -> None:
         super().__init__(registry, HubDriver)
+        self._api = api
         self._options = options
+
+    def lock(self, tag: str) -> None:
+        """Make the tag immutable."""
+        self._api.make_immutable(self.repository, f"^{tag}$")
 
     def connect(self) -> RegistryDriver:
         """Return a new driver."""
@@ -50,8 +55,9 @@ class TestHubDriver(DriverSuite):
         dialect, login, options = CASES[request.param]
         monkeypatch.setenv("TAGSWEEP_USERNAME", login.name)
         monkeypatch.setenv("TAGSWEEP_PASSWORD", login.secret)
-        with FakeRegistry(dialect, apis=[HubApi(logins=[login], clock=InstantClock(), **options)]) as registry:
-            yield HubHarness(registry, {})
+        api = HubApi(logins=[login], clock=InstantClock(), **options)
+        with FakeRegistry(dialect, apis=[api]) as registry:
+            yield HubHarness(registry, api, {})
 
 
 class TestHubDriverByDigest(DriverSuite):
@@ -63,5 +69,6 @@ class TestHubDriverByDigest(DriverSuite):
         monkeypatch.setenv("TAGSWEEP_USERNAME", ADMIN.name)
         monkeypatch.setenv("TAGSWEEP_PASSWORD", ADMIN.secret)
         dialect = Dialect(name="Docker Hub, digests with their tags", tag_delete=DOCKER_HUB.tag_delete)
-        with FakeRegistry(dialect, apis=[HubApi(logins=[ADMIN], clock=InstantClock())]) as registry:
-            yield HubHarness(registry, {"delete_manifests": True})
+        api = HubApi(logins=[ADMIN], clock=InstantClock())
+        with FakeRegistry(dialect, apis=[api]) as registry:
+            yield HubHarness(registry, api, {"delete_manifests": True})

@@ -33,6 +33,18 @@ class GitLabHarness(FakeHarness):
         return GitLabDriver.connect(settings, clock=self.clock, progress=self.progress)
 
 
+class LockableGitLab(GitLabHarness):
+    """Implements Locks, for whoever may read the rules that protect tags."""
+
+    def __init__(self, registry: FakeRegistry, options: dict[str, Any], api: GitLabApi) -> None:
+        super().__init__(registry, options)
+        self._api = api
+
+    def lock(self, tag: str) -> None:
+        """Protect the tag, so that only owners may remove it."""
+        self._api.protect("team/app", f"^{tag}$", least="owner")
+
+
 class TestGitLabDriver(DriverSuite):
     """The suite, once for each role, and without a token for the API."""
 
@@ -48,4 +60,7 @@ class TestGitLabDriver(DriverSuite):
         api = GitLabApi(tokens=[GitLabToken(secret=SECRET, level=level)], projects=["team/app"])
         with FakeRegistry(GITLAB, access=access, apis=[api]) as registry:
             named = {"api": f"http://{registry.host}/api/v4", "token_env": "SWEEP_TOKEN"}
-            yield GitLabHarness(registry, {} if "alone" in request.param else named)
+            if request.param == "maintainer":
+                yield LockableGitLab(registry, named, api)
+            else:
+                yield GitLabHarness(registry, {} if "alone" in request.param else named)

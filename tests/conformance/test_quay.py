@@ -33,6 +33,18 @@ class QuayHarness(FakeHarness):
         return QuayDriver.connect(settings, clock=self.clock, progress=self.progress)
 
 
+class LockableQuay(QuayHarness):
+    """Implements Locks: with an OAuth token the driver is told which tags are immutable."""
+
+    def __init__(self, registry: FakeRegistry, options: dict[str, Any], quay: QuayApi) -> None:
+        super().__init__(registry, options)
+        self._quay = quay
+
+    def lock(self, tag: str) -> None:
+        """Make the tag immutable."""
+        self._quay.make_immutable(self.repository, tag)
+
+
 class TestQuayDriver(DriverSuite):
     """The suite with a token that may write, with one that may not, and by the registry API alone as a robot."""
 
@@ -50,4 +62,4 @@ class TestQuayDriver(DriverSuite):
         access = BearerAccess(username=username, password=password, anonymous=READ_ONLY)
         quay = QuayApi(tokens=[QuayToken(secret=TOKEN, can_write=writes)])
         with FakeRegistry(QUAY, access=access, apis=[quay]) as registry:
-            yield QuayHarness(registry, {} if robot else OPTIONS)
+            yield QuayHarness(registry, {}) if robot else LockableQuay(registry, OPTIONS, quay)
