@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.e2e.plugins import install, passes_its_tests
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "registry-plugin"
 DRIVER = EXAMPLE / "src" / "tagsweep_shelf" / "__init__.py"
@@ -16,12 +17,8 @@ FIND = "from tagsweep.app.plugins import driver_factory; print(driver_factory('s
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Install the example as a user does, into a directory of its own, and return an environment that has it."""
-    target = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    done = subprocess.run([*command, "-t", str(target), str(EXAMPLE)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return {**os.environ, "PYTHONPATH": str(target), "PYTHONDONTWRITEBYTECODE": "1"}
+    """Install the example as a user does, once."""
+    return install(EXAMPLE, tmp_path_factory.mktemp("site"))
 
 
 def test_the_driver_is_found_by_its_entry_point_only_where_it_is_installed(
@@ -38,22 +35,7 @@ def test_the_driver_is_found_by_its_entry_point_only_where_it_is_installed(
 
 def test_the_example_passes_the_suite_that_is_shipped(environment: dict[str, str], tmp_path: Path) -> None:
     """The plugin's own tests, a subclass of DriverSuite, pass against the installed package."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        f"--rootdir={tmp_path}",
-        "-c",
-        os.devnull,
-    ]
-    done = subprocess.run(
-        [*command, str(EXAMPLE / "tests")], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
-    assert " passed" in done.stdout
+    passes_its_tests(EXAMPLE, environment, tmp_path)
 
 
 def test_a_driver_is_small() -> None:

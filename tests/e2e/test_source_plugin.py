@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from tagsweep.testing import images
 from tagsweep.testing.fake import FakeRegistry
+from tests.e2e.plugins import install, passes_its_tests
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "source-plugin"
 POLICY = """\
@@ -31,32 +31,13 @@ limits: {{max_percent: 100}}
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Install the example as a user does, into a directory of its own, and return an environment that has it."""
-    target = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    done = subprocess.run([*command, "-t", str(target), str(EXAMPLE)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return {**os.environ, "PYTHONPATH": str(target), "PYTHONDONTWRITEBYTECODE": "1"}
+    """Install the example as a user does, once."""
+    return install(EXAMPLE, tmp_path_factory.mktemp("site"))
 
 
 def test_the_example_passes_the_suite_that_is_shipped(environment: dict[str, str], tmp_path: Path) -> None:
     """The plugin's own tests, a subclass of SourceSuite, pass against the installed package."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        f"--rootdir={tmp_path}",
-        "-c",
-        os.devnull,
-    ]
-    done = subprocess.run(
-        [*command, str(EXAMPLE / "tests")], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
-    assert " passed" in done.stdout
+    passes_its_tests(EXAMPLE, environment, tmp_path)
 
 
 def test_a_policy_names_a_source_that_another_package_brought(environment: dict[str, str], tmp_path: Path) -> None:

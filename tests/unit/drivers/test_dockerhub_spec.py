@@ -32,6 +32,7 @@ from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.faults import RateLimit, RetryForm
 from tagsweep.testing.harness import InstantClock, Quiet
 from tagsweep.testing.vendors.dockerhub import DOCKER_HUB, HubApi, HubLogin, Right
+from tests.unit.drivers.vendors import Recorder
 
 SPECS = Path(os.environ.get("TAGSWEEP_SPECS") or Path(__file__).parents[3].parent / "shared" / "specs")
 SPEC = SPECS / "dockerhub.yaml"
@@ -45,22 +46,6 @@ BEYOND = {
 }
 
 pytestmark = pytest.mark.skipif(not SPEC.is_file(), reason="Docker's description of its API is not here")
-
-
-class Recorder:
-    """A transport that keeps what went through it."""
-
-    def __init__(self, host: str) -> None:
-        self._inner = CurlTransport(place=host)
-        self.exchanges: list[tuple[Request, Response]] = []
-
-    def send(self, request: Request) -> Response:
-        response = self._inner.send(request)
-        self.exchanges.append((request, response))
-        return response
-
-    def close(self) -> None:
-        self._inner.close()
 
 
 def record(login: HubLogin, secret: str, **more: Any) -> list[tuple[Request, Response]]:
