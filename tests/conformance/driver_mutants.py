@@ -246,6 +246,24 @@ _LOOKING: Final = (
         "locked_tags_are_told",
         ("drivers/acr.py", 'locked = _lock_of(entry, "the tag") or locks.why(digest)', 'locked = ""'),
     ),
+    _mutant(
+        "dockerhub-reads-locked-as-free",
+        "dockerhub",
+        "locked_tags_are_told",
+        ("drivers/dockerhub_api.py", 'locked=locked.get(tag.name, "")', 'locked=""'),
+    ),
+    _mutant(
+        "quay-reads-locked-as-free",
+        "quay",
+        "locked_tags_are_told",
+        ("drivers/quay_api.py", '"it is immutable on Quay" if entry.get("immutable") is True else ""', '""'),
+    ),
+    _mutant(
+        "gitlab-reads-protected-as-free",
+        "gitlab",
+        "locked_tags_are_told",
+        ("drivers/gitlab.py", "locked=protection.locked(name)", 'locked=""'),
+    ),
 )
 _CHANGING: Final = (
     _mutant(

@@ -40,8 +40,8 @@ from tests.conformance.test_digitalocean import DigitalOceanHarness
 from tests.conformance.test_dockerhub import ADMIN, HubHarness
 from tests.conformance.test_ecr import EcrHarness
 from tests.conformance.test_ghcr import GhcrHarness
-from tests.conformance.test_gitlab import GitLabHarness
-from tests.conformance.test_quay import OPTIONS, TOKEN, QuayHarness
+from tests.conformance.test_gitlab import LockableGitLab
+from tests.conformance.test_quay import OPTIONS, TOKEN, LockableQuay
 from tests.conformance.test_scaleway import ScalewayHarness
 
 Patch = pytest.MonkeyPatch
@@ -70,8 +70,9 @@ def _basic(patch: Patch) -> Made:
 
 def _dockerhub(patch: Patch) -> Made:
     _log_in(patch, ADMIN.name, ADMIN.secret)
-    with FakeRegistry(DOCKER_HUB, apis=[HubApi(logins=[ADMIN], clock=InstantClock())]) as registry:
-        yield HubHarness(registry, {})
+    api = HubApi(logins=[ADMIN], clock=InstantClock())
+    with FakeRegistry(DOCKER_HUB, apis=[api]) as registry:
+        yield HubHarness(registry, api, {})
 
 
 def _ecr(*, archives: bool) -> Callable[[Patch], Made]:
@@ -113,8 +114,9 @@ def _acr(patch: Patch) -> Made:
 def _quay(patch: Patch) -> Made:
     patch.setenv("SWEEP_QUAY_TOKEN", TOKEN)
     access = BearerAccess(username=OAUTH_USER, password=TOKEN)
-    with FakeRegistry(QUAY, access=access, apis=[QuayApi(tokens=[QuayToken(secret=TOKEN)])]) as registry:
-        yield QuayHarness(registry, OPTIONS)
+    api = QuayApi(tokens=[QuayToken(secret=TOKEN)])
+    with FakeRegistry(QUAY, access=access, apis=[api]) as registry:
+        yield LockableQuay(registry, OPTIONS, api)
 
 
 def _gitlab(patch: Patch) -> Made:
@@ -124,7 +126,8 @@ def _gitlab(patch: Patch) -> Made:
     api = GitLabApi(tokens=[GitLabToken(secret=secret, level=40)], projects=["team/app"])
     api.record("team/app", "v1", images.LONG_AGO)
     with FakeRegistry(GITLAB, access=BearerAccess(username="token", password=secret), apis=[api]) as registry:
-        yield GitLabHarness(registry, {"api": f"http://{registry.host}/api/v4", "token_env": "SWEEP_TOKEN"})
+        options = {"api": f"http://{registry.host}/api/v4", "token_env": "SWEEP_TOKEN"}
+        yield LockableGitLab(registry, options, api)
 
 
 def _gitea(*, packages: bool) -> Callable[[Patch], Made]:
