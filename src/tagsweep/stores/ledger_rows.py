@@ -128,7 +128,8 @@ def _by_key(table: str, rows: Iterable[Row]) -> set[Row]:
 def _sightings(one: set[Row], other: set[Row]) -> tuple[set[Row], set[Row]]:
     """Return the sightings that hold, and those that one of the two saw to be over.
 
-    Each look is at all tags of a repository, so a tag that only one knows was gone if the other looked later.
+    Each look is at all tags of a repository, so a tag that only one knows was gone if the other looked later, and is
+    new since then if the other looked in between.
     """
     looks = [_last_looks(side) for side in (one, other)]
     tags: dict[Row, list[Row | None]] = {}
@@ -148,8 +149,9 @@ def _sightings(one: set[Row], other: set[Row]) -> tuple[set[Row], set[Row]]:
             continue
         row = mine or theirs or ()
         look = looks[1] if mine is not None else looks[0]
-        if row[5] >= look.get(key[:2], row[5]):
-            current.add(row)
+        away = look.get(key[:2], row[4])  # when the other saw that it was not there, if it looked at all
+        if row[5] >= away:
+            current.add((*row[:4], max(row[4], away), row[5]))
         elif row[3] is not None:
             gone.add(row)
     return current, gone

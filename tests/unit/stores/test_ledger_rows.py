@@ -103,6 +103,14 @@ def test_a_tag_that_one_saw_to_be_gone_is_gone() -> None:
     assert both["earlier_sightings"] == {("r", "p", "v2", "sha256:b", 1, 2)}
 
 
+def test_a_tag_that_was_away_in_between_is_new_from_then() -> None:
+    """One runner saw it before and after, the other one in between saw that it was not there: it was pushed again."""
+    before_and_after: Rows = {"sightings": {("r", "p", "v1", "sha256:a", 1, 6), ("r", "p", "v2", "sha256:b", 1, 6)}}
+    between: Rows = {"sightings": {("r", "p", "v2", "sha256:b", 1, 4)}}
+    both = merged(before_and_after, between)
+    assert both["sightings"] == {("r", "p", "v1", "sha256:a", 4, 6), ("r", "p", "v2", "sha256:b", 1, 6)}
+
+
 def test_a_moved_tag_is_new_from_when_it_was_last_seen_elsewhere() -> None:
     """Seen on one digest by one runner and later on another by the other: it cannot have moved before that."""
     both = merged(
