@@ -2,7 +2,8 @@
 
 The ledger has each attempt with the date that it was for. A date is used by an attempt that came to an end of its own
 (swept, nothing to remove, planned for approval, partial, damaged). One that was refused or failed leaves its date due,
-so that the next call tries again; a run that was broken off is taken up first, as long as its plan is good.
+so that the next call tries again; a run that was broken off is taken up first, as long as its plan is good. A process
+that died after its run had ended leaves a date that is used: the next call notes that, and does not sweep again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tagsweep.app.notify import notify
 from tagsweep.app.planfiles import read_plan, write_plan, write_text
 from tagsweep.app.posting import from_environment, send
 from tagsweep.app.record import beside, check_record, write_entry
-from tagsweep.app.sweep import Swept, load_run, removed_and_open, sweep
+from tagsweep.app.sweep import Swept, load_run, removed_and_open, sweep, verify_again
 from tagsweep.config.schedule import zone_of
 from tagsweep.core.cron import parse_cron
 from tagsweep.core.due import due, next_date
@@ -31,12 +32,14 @@ from tagsweep.report import changelog, messages
 from tagsweep.report.attempt import AttemptReport
 from tagsweep.report.metrics import TEXT_FORMAT, metrics, push_path
 from tagsweep.stores import durable
+from tagsweep.stores.journal import read_journal
 from tagsweep.stores.planfile import dump_plan, seal_of
 
 if TYPE_CHECKING:
     from tagsweep.app.session import Session
     from tagsweep.model.plan import GuardRefusal, Plan
     from tagsweep.model.policy import Policy
+    from tagsweep.model.run import RunRecord
 
 _EXIT_CODES: Final = {
     AttemptResult.REFUSED: Refused.exit_code,
@@ -47,6 +50,7 @@ _OF_STATUS: Final = {
     RunStatus.DONE: AttemptResult.SWEPT,
     RunStatus.PARTIAL: AttemptResult.PARTIAL,
     RunStatus.DAMAGED: AttemptResult.DAMAGED,
+    RunStatus.RESTORED: AttemptResult.SWEPT,  # whoever took it back does not want it done again for the same date
 }
 
 
@@ -131,18 +135,40 @@ class _Runner:
             yield self._attempt(date, self._sweep)
 
     def _note_death(self, *, taken_up: str | None) -> None:
-        """Write down and tell that the process of the last attempt ended before it did, unless its run goes on now."""
+        """Write down and tell that the process of the last attempt ended before it did, unless its run goes on now.
+
+        A run that had ended by then has used the date all the same: it was only not noted any more.
+        """
         attempts = self.ledger.attempts(self.key)
         if not attempts or attempts[-1].result is not AttemptResult.OPEN:
             return
         last = attempts[-1]
         run_id = None if last.plan_id is None else self.ledger.run_of_plan(last.plan_id)
+        run = None if run_id is None else self.ledger.run(run_id)
+        if run is not None and run.status in _OF_STATUS:
+            self._note_end(last, run, attempts[:-1])
+            return
         died = replace(last, result=AttemptResult.FAILED, why="its process ended before it did", run_id=run_id)
         if taken_up is None and not self._carries_on(last):
             self.session.progress.note("the last attempt did not come to its end: its process ended before it did")
             error = StateError(died.why, remedy="was it killed, or did the machine stop?")
             self._tell(_Work(attempt=died, error=error), attempts[:-1])
         self.ledger.save_attempt(died)  # last, so that a process that ends here as well leaves it to the next one
+
+    def _note_end(self, last: Attempt, run: RunRecord, earlier: tuple[Attempt, ...]) -> None:
+        """Write down and tell how the run of the last attempt had ended; its changelog entry is written already."""
+        result = _OF_STATUS[run.status]
+        why = "its process ended after the run did, before it could tell"
+        ended = max(run.ended_at or last.began_at, last.began_at)
+        attempt = replace(last, result=result, why=why, run_id=run.id, ended_at=ended)
+        work = _Work(attempt=attempt)
+        try:
+            work.plan = load_run(run.id, session=self.session)[1]
+        except TagsweepError as error:  # the end is known without it
+            self.session.progress.note(f"what {run.id} had to do is not known: {error}")
+        self.session.progress.note(f"{run.id} had ended, and its process before it could tell: its date is not due")
+        self._tell(work, earlier, recorded=True)
+        self.ledger.save_attempt(attempt)
 
     def _carries_on(self, last: Attempt) -> bool:
         """Tell whether the plan that is to be carried out is the one of the last attempt."""
@@ -161,7 +187,10 @@ class _Runner:
         return due(self.session.clock.now(), done, parse_cron(schedule.cron), zone_of(schedule))
 
     def _broken_off(self) -> Attempt | None:
-        """Return the last attempt if its run was begun and not ended, and its plan is still good."""
+        """Return the last attempt if its run was begun and not ended, and can go on.
+
+        It can while its plan is good, and where all its steps have ended, so that only its record is missing.
+        """
         attempts = self.ledger.attempts(self.key)
         last = attempts[-1] if attempts else None
         if last is None or last.plan_id is None or last.result.uses_date:
@@ -170,8 +199,19 @@ class _Runner:
         run = None if run_id is None else self.ledger.run(run_id)
         if run is None or run.status is not RunStatus.RUNNING:
             return None
-        _, plan = load_run(run.id, session=self.session)
-        return replace(last, run_id=run.id) if self.session.clock.now() <= plan.valid_until else None
+        try:
+            _, plan = load_run(run.id, session=self.session)
+            good = self._is_good(plan) or self._did_all(run.id)
+        except TagsweepError as error:
+            self.session.progress.note(f"{run.id} was broken off and cannot be taken up: {error} ({error.remedy})")
+            return None
+        return replace(last, run_id=run.id) if good else None
+
+    def _is_good(self, plan: Plan) -> bool:
+        return self.session.clock.now() <= plan.valid_until
+
+    def _did_all(self, run_id: str) -> bool:
+        return read_journal(self.session.state.run_directory(run_id).journal).ended is not None
 
     # --- one attempt ---
     def _attempt(self, date: datetime | None, do: Callable[[_Work], AttemptResult]) -> Finished:
@@ -229,7 +269,10 @@ class _Runner:
         plan, data, seal = read_plan(self.session.state.run_directory(broken_off.run_id).plan)
         self.session.progress.note(f"{broken_off.run_id} was broken off and is taken up")
         self._plan_is(work, plan)
-        return self._apply(work, plan, data, seal)
+        if self._is_good(plan):
+            return self._apply(work, plan, data, seal)
+        work.swept = verify_again(broken_off.run_id, session=self.session)  # deletes nothing: see _broken_off
+        return self._end_of(work.swept)
 
     def _plan_is(self, work: _Work, plan: Plan) -> None:
         """Note the plan before it is carried out: whoever comes after a crash finds its run by it."""
@@ -238,7 +281,10 @@ class _Runner:
         self.ledger.save_attempt(work.attempt)
 
     def _apply(self, work: _Work, plan: Plan, data: bytes, seal: str) -> AttemptResult:
-        work.swept = swept = sweep(plan, data, seal=seal, session=self.session)
+        work.swept = sweep(plan, data, seal=seal, session=self.session)
+        return self._end_of(work.swept)
+
+    def _end_of(self, swept: Swept) -> AttemptResult:
         result = _OF_STATUS.get(swept.report.run.status)
         if result is None:
             raise StateError(
@@ -247,7 +293,8 @@ class _Runner:
         return result
 
     # --- telling ---
-    def _tell(self, work: _Work, earlier: tuple[Attempt, ...]) -> Finished:
+    def _tell(self, work: _Work, earlier: tuple[Attempt, ...], *, recorded: bool = False) -> Finished:
+        """Write and send how an attempt ended. ``recorded`` says that its sweep wrote its changelog entry before."""
         attempt, swept = work.attempt, work.swept
         code = work.error.exit_code if work.error is not None else _EXIT_CODES.get(attempt.result, 0)
         removed, unknown = self._removed(attempt)
@@ -267,8 +314,10 @@ class _Runner:
             ),
             link=self.asked.link,
         )
-        for write in (self._write_metrics, self._push_metrics, self._write_summary, self._write_entry):
+        for write in (self._write_metrics, self._push_metrics, self._write_summary):
             self._note(partial(write, report))
+        if not recorded:
+            self._note(partial(self._write_entry, report))
         last = earlier[-1] if earlier else None
         if last is None or attempt.result.uses_date or not _is_same(last, attempt):
             clock, progress = self.session.clock, self.session.progress

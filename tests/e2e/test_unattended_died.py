@@ -1,0 +1,114 @@
+"""``tagsweep run`` after a process that died late: what was done is not done again, and people hear of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from tagsweep.app.unattended import Asked
+from tagsweep.model.run import RunStatus
+from tagsweep.model.schedule import AttemptResult
+from tagsweep.stores.ledger import Ledger
+from tagsweep.testing.dialects import DISTRIBUTION_3
+from tagsweep.testing.fake import FakeRegistry
+from tagsweep.testing.harness import Quiet
+from tests.e2e.attempts import ends, killed_at, listener, push_builds, run, write
+from tests.e2e.kit import GATEWAY, Place, fill, gateway, part_of
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    """Return a registry that removes single tags, with a part of tensorzero/gateway."""
+    with FakeRegistry(DISTRIBUTION_3) as running:
+        fill(running, part_of(gateway()))
+        yield running
+
+
+def forget_the_end(place: Place, *, status: RunStatus | None = None) -> None:
+    """Leave in the ledger what a process leaves that dies before it notes how its attempt ended.
+
+    ``status`` is how far the run itself had come by then, if not to its end.
+    """
+    with Ledger.open(place.state / "ledger.sqlite") as ledger:
+        last = ledger.attempts("tagsweep.yaml")[-1]
+        ledger.save_attempt(replace(last, result=AttemptResult.OPEN, ended_at=None, run_id=None))
+        if status is not None:
+            ledger.save_run(replace(ledger.runs()[0], status=status, ended_at=None))
+
+
+def noted(place: Place) -> list[AttemptResult]:
+    """Return how the ledger says that the attempts ended."""
+    with Ledger.open(place.state / "ledger.sqlite") as ledger:
+        return [one.result for one in ledger.attempts("tagsweep.yaml")]
+
+
+def test_a_run_that_ended_before_its_process_died_has_used_its_date(place: Place, registry: FakeRegistry) -> None:
+    """The sweep was done and written down, its attempt was not: the date is not swept again, and the end is told."""
+    write(place, registry, record=", notify: [{kind: webhook, url_env: HOOK}]")
+    swept = run(place, "2026-10-01 04:00")[0].report
+    forget_the_end(place)
+    push_builds(registry)
+    before, entries = registry.tags(GATEWAY), place.changelog.read_text(encoding="utf-8")
+    with listener() as (url, got):
+        assert run(place, "2026-10-01 05:00", Asked(environ={"HOOK": url})) == ()
+        assert run(place, "2026-10-01 05:01", Asked(environ={"HOOK": url})) == ()
+    assert registry.tags(GATEWAY) == before
+    assert noted(place) == [AttemptResult.SWEPT]
+    assert [(one["result"], one["removed_tags"]) for one in got] == [("swept", swept.removed)]
+    assert place.changelog.read_text(encoding="utf-8") == entries
+    assert ends(run(place, "2027-01-01 04:00")) == [AttemptResult.SWEPT]
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [
+        (RunStatus.PARTIAL, AttemptResult.PARTIAL),
+        (RunStatus.DAMAGED, AttemptResult.DAMAGED),
+        (RunStatus.RESTORED, AttemptResult.SWEPT),
+    ],
+)
+def test_every_end_of_a_run_has_used_its_date(
+    status: RunStatus, result: AttemptResult, place: Place, registry: FakeRegistry
+) -> None:
+    """Also a run that was partial, found damage or was taken back; the changelog has no second entry for it."""
+    write(place, registry)
+    run(place, "2026-10-01 04:00")
+    forget_the_end(place, status=status)
+    entries = place.changelog.read_text(encoding="utf-8")
+    assert run(place, "2026-10-01 05:00") == ()
+    assert noted(place) == [result]
+    assert place.changelog.read_text(encoding="utf-8") == entries
+
+
+def test_a_run_that_did_all_its_steps_only_lacks_its_record(place: Place, registry: FakeRegistry) -> None:
+    """Its plan is stale by now, and nothing is left to be done by it: it is verified and recorded, not swept anew."""
+    write(place, registry)
+    run(place, "2026-10-01 04:00")
+    forget_the_end(place, status=RunStatus.RUNNING)
+    place.changelog.unlink()
+    push_builds(registry)
+    before = registry.tags(GATEWAY)
+    done = run(place, "2026-10-09 05:00")
+    assert ends(done) == [AttemptResult.SWEPT]
+    assert done[0].report.attempt.due == datetime(2026, 10, 1, 4, tzinfo=UTC)
+    assert registry.tags(GATEWAY) == before
+    assert place.changelog.read_text(encoding="utf-8").count("### Registry sweep") == 1
+    assert run(place, "2026-10-09 05:01") == ()
+
+
+def test_a_run_whose_plan_cannot_be_read_stops_no_later_one(place: Place, registry: FakeRegistry) -> None:
+    """It cannot be taken up: that is said, its death is written down, and a new plan is made for the date."""
+    write(place, registry)
+    killed_at(place, registry, 3)
+    plan = next(place.state.glob("runs/*/plan.json"))
+    plan.write_text(json.dumps({"schema": "tagsweep/plan"}), encoding="utf-8")
+    notes = Quiet()
+    done = run(place, f"{datetime.now(UTC):%Y-%m-%d %H:%M}", notes=notes)
+    assert ends(done) == [AttemptResult.SWEPT]
+    assert noted(place) == [AttemptResult.FAILED, AttemptResult.SWEPT]
+    assert any("cannot be taken up" in note for note in notes.notes)
+    assert place.changelog.read_text(encoding="utf-8").count("### Registry sweep failed") == 1
