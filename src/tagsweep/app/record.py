@@ -50,12 +50,18 @@ def check_record(plan: Plan) -> None:
     """Raise StateError if the record of this plan could not be written; leaves nothing behind."""
     changelog = changelog_path(plan)
     if changelog is not None:
-        _check_writable(changelog.parent, changelog)
-        if changelog.exists():
-            _read(changelog)
+        target = _target(changelog)  # a link is written through: where it leads to is what has to be writable
+        _check_writable(target.parent, changelog)
+        if target.exists():
+            _read(target)
     reports = reports_path(plan)
     if reports is not None:
         _check_writable(reports, reports)
+
+
+def _target(path: Path) -> Path:
+    with durable.mapped(path, "written"):
+        return durable.target_of(path)
 
 
 def _check_writable(directory: Path, what: Path) -> None:
@@ -134,12 +140,13 @@ def write_entry(path: Path, entry: str, *, run_id: str) -> None:
     """Put an entry into a changelog, once for each ``run_id``; raises StateError."""
     from tagsweep.report.changelog_file import insert  # noqa: PLC0415 (only a sweep needs it)
 
-    with _alone(path.resolve().parent):
-        existing = _read(path) if path.exists() else ""
+    target = _target(path)
+    with _alone(target.parent):
+        existing = _read(target) if target.exists() else ""
         text = insert(existing, entry, run_id=run_id)
         if text != existing:
-            mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-            durable.write_file(path, text.encode(), mode=mode)
+            mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+            durable.write_file(target, text.encode(), mode=mode)
 
 
 @contextlib.contextmanager

@@ -91,7 +91,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     A link is followed; what is no regular file (``/dev/stdout``, a pipe) is written to directly. Raises StateError.
     """
     with mapped(path, "written"):
-        target = _target(path)
+        target = target_of(path)
         if target.exists() and not stat.S_ISREG(target.stat().st_mode):
             target.write_bytes(data)
             return
@@ -110,7 +110,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         sync_directory(target.parent)
 
 
-def _target(path: Path) -> Path:
+def target_of(path: Path) -> Path:
     """Return what the path leads to over all links. Raises OSError for links that lead nowhere but to each other."""
     try:
         target = path.resolve()

@@ -6,7 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from tagsweep.app.record import _write_changelog
+import pytest
+
+from tagsweep.app.record import _write_changelog, check_record
+from tagsweep.model.errors import StateError
+from tagsweep.model.plan import Plan
 from tests.unit.report import samples
 
 
@@ -38,3 +42,32 @@ def test_a_link_stays_a_link_and_an_unchanged_file_is_not_written(tmp_path: Path
     _write_changelog(link, samples.report())
     assert target.stat().st_mtime_ns == written.st_mtime_ns
     assert target.stat().st_ino == written.st_ino
+
+
+def plan_for(changelog: Path) -> Plan:
+    """Return a plan whose policy names this changelog."""
+    plan = samples.report().plan
+    return replace(plan, record=replace(plan.record, changelog=str(changelog)))
+
+
+@pytest.mark.parametrize("target", ["CHANGELOG.md", "file/CHANGELOG.md"])
+def test_a_link_that_cannot_be_written_through_is_found_before_anything_is_deleted(target: str, tmp_path: Path) -> None:
+    """A link to itself, or into what is no directory: an error of ours before the sweep, and nothing is left there."""
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    link = tmp_path / "CHANGELOG.md"
+    link.symlink_to(target)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(StateError, match="cannot be"):
+        check_record(plan_for(link))
+    with pytest.raises(StateError, match="cannot be"):
+        _write_changelog(link, samples.report())
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_link_to_a_file_that_is_not_there_yet_is_written_through(tmp_path: Path) -> None:
+    """Its directory is made before the sweep, as that of a changelog without a link is."""
+    link = tmp_path / "CHANGELOG.md"
+    link.symlink_to("docs/HISTORY.md")
+    check_record(plan_for(link))
+    _write_changelog(link, samples.report())
+    assert "## [Unreleased]" in (tmp_path / "docs" / "HISTORY.md").read_text(encoding="utf-8")
