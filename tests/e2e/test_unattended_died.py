@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,7 @@ from tagsweep.stores.ledger import Ledger
 from tagsweep.testing.dialects import DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import Quiet
-from tests.e2e.attempts import ends, killed_at, listener, push_builds, run, write
+from tests.e2e.attempts import QUARTERLY, ends, killed_at, listener, push_builds, run, write
 from tests.e2e.kit import GATEWAY, Place, fill, gateway, part_of
 
 
@@ -112,3 +114,29 @@ def test_a_run_whose_plan_cannot_be_read_stops_no_later_one(place: Place, regist
     assert noted(place) == [AttemptResult.FAILED, AttemptResult.SWEPT]
     assert any("cannot be taken up" in note for note in notes.notes)
     assert place.changelog.read_text(encoding="utf-8").count("### Registry sweep failed") == 1
+
+
+@pytest.mark.parametrize("name", ["../{}/tagsweep.yaml", "./tagsweep.yaml"])
+def test_one_policy_by_two_names_is_one_policy(name: str, place: Place, registry: FakeRegistry) -> None:
+    """A detour in the path of the policy makes no date due again."""
+    write(place, registry)
+    assert ends(run(place, "2026-10-01 04:00")) == [AttemptResult.SWEPT]
+    push_builds(registry)
+    place.policy = Path(f"{place.directory}/{name.format(place.directory.name)}")
+    assert run(place, "2026-10-01 05:00") == ()
+
+
+def test_a_path_that_is_no_text_hides_no_end(registry: FakeRegistry, tmp_path: Path) -> None:
+    """The directory's name is no UTF-8: what was refused is in metrics, changelog and message all the same."""
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    other = Place(odd)
+    other.state = tmp_path / "state"
+    record = ", metrics: sweep.prom, notify: [{kind: webhook, url_env: HOOK}]"
+    write(other, registry, more=f"{QUARTERLY}limits: {{max_removals: 1}}\n", record=record)
+    with listener() as (url, got):
+        asked = Asked(environ={"HOOK": url}, summary=tmp_path / "summary.md")
+        assert ends(run(other, "2026-10-01 04:00", asked)) == [AttemptResult.REFUSED]
+    assert [one["result"] for one in got] == ["refused"]
+    assert "tagsweep_last_run_exit_code" in (odd / "sweep.prom").read_text(encoding="utf-8")
+    assert "### Registry sweep refused" in (odd / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -146,12 +146,15 @@ class StateDirectory:
 
         On one machine it is where the file is: from the directory that holds the state, where it is in there, so that a
         checkout with both may be somewhere else the next time; else the absolute path. Runners whose state is elsewhere
-        check it out anywhere, so for them it is the file's name with what it is about.
+        check it out anywhere, so for them it is the file's name with what it is about. Links are not followed: what
+        they lead to changes with each deployment.
         """
         if self.elsewhere is None:
-            where, base = Path(path).absolute(), self.path.parent
-            return str(where.relative_to(base) if where.is_relative_to(base) else where)
-        return f"{Path(path).name} {hashlib.sha256(' '.join(sorted(targets)).encode()).hexdigest()[:12]}"
+            where, base = Path(os.path.normpath(Path(path).absolute())), Path(os.path.normpath(self.path.parent))
+            name = str(where.relative_to(base) if where.is_relative_to(base) else where)
+        else:
+            name = f"{Path(path).name} {hashlib.sha256(' '.join(sorted(targets)).encode()).hexdigest()[:12]}"
+        return name.encode(errors="backslashreplace").decode()  # a file's name may be no text
 
     def ledger(self) -> Ledger:
         """Open the ledger; close it when done."""
