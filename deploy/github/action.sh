@@ -31,7 +31,8 @@ lint)
     printf '%s\n' "$INPUT_TAGS" | tagsweep lint -c "$INPUT_CONFIG" --format github --stdin || code=$?
     ;;
 *)
-    echo "::error::command is '$INPUT_COMMAND'; it can be plan, apply, run or lint"
+    # Quoted: a line break in it would begin another command for the runner.
+    printf '::error::command is %q; it can be plan, apply, run or lint\n' "$INPUT_COMMAND"
     exit 2
     ;;
 esac

@@ -168,3 +168,11 @@ def test_the_component_plans_and_sweeps(place: Place, registry: FakeRegistry) ->
         assert json.loads((place.directory / "plan.json").read_text(encoding="utf-8"))
         assert "removed" in (place.directory / "swept.md").read_text(encoding="utf-8")
         assert keeping.tags("ops/state")
+
+
+def test_an_input_begins_no_command_of_the_runner(step: Step) -> None:
+    """A line break in an input, such as one that comes from a title, stays within the one annotation."""
+    step.run("x\n::stop-commands::y", expect=2)
+    assert [line for line in step.printed.splitlines() if line.startswith("::")] == [
+        r"::error::command is $'x\n::stop-commands::y'; it can be plan, apply, run or lint"
+    ]

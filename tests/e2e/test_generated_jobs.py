@@ -322,3 +322,27 @@ def test_schedule_replaces_nothing_and_needs_a_schedule(checkout: Place) -> None
     text = checkout.policy.read_text(encoding="utf-8").replace("schedule: quarterly\n", "")
     checkout.write(text)
     assert "has no schedule" in schedule(*command, "--force").stderr
+
+
+@pytest.mark.parametrize("target", ["systemd", "cron"])
+def test_a_tagsweep_that_lies_where_no_script_finds_it_is_told(
+    target: str, checkout: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blanks and signs in its own path would be read by cron, systemd and shells: no job is written."""
+    odd = checkout.directory / "my 100% tools"
+    odd.mkdir()
+    program(odd / "tagsweep", "exit 0")
+    monkeypatch.setenv("PATH", f"{odd}:{os.environ['PATH']}")
+    words = [sys.executable, "-m", "tagsweep", "schedule", target, "-c", str(checkout.policy), "-o", "-"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "give tagsweep a path of letters" in done.stderr
+
+
+def test_a_path_is_no_option(checkout: Place) -> None:
+    """A policy or changelog whose name begins with a dash would be an option of tagsweep or git in the scripts."""
+    shutil.copy(checkout.policy, "-rf.yaml")
+    words = [sys.executable, "-m", "tagsweep", "schedule", "github", "-c", "-rf.yaml", "-o", "-"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "characters that mean something" in done.stderr

@@ -26,8 +26,11 @@ _TARGETS: Final = {
     "systemd": "systemd",
     "cron": "crontab",
 }
-_PLAIN: Final = re.compile(r"[A-Za-z0-9._/+-]+", re.ASCII)
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._/+][A-Za-z0-9._/+-]*", re.ASCII)
+"""A path that means only itself in a shell, a crontab, a unit and YAML, and is no option."""
 _IN_REPOSITORY: Final = ("github", "gitlab")
+_WITH_OWN: Final = (*_IN_REPOSITORY, "kubernetes")
+"""Where the job brings its own tagsweep, and that of this machine is not called."""
 _PACKAGE: Final = "git+https://git.example.com/tools/tagsweep@v{version}"
 _IMAGE: Final = "registry.example.com/tools/tagsweep:{version}"
 
@@ -94,7 +97,7 @@ def _job(target: str, policy: Policy, config: Path, *, package: str | None, imag
         utc_cron=utc_cron(schedule.cron, zone_of(schedule), datetime.now(UTC)),
         package=package or _PACKAGE.format(version=__version__),
         image=image or _IMAGE.format(version=__version__),
-        program=_program(),
+        program="" if target in _WITH_OWN else _plain(_program(), "tagsweep"),
         changelog=_changelog_path(target, policy, config),
         secrets=_secrets(policy),
         in_cluster=any(source.kind == "kubernetes" and not _elsewhere(source.options) for source in policy.sources),
