@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tagsweep.app.unattended import Asked
+from tagsweep.model.errors import StateError
 from tagsweep.model.run import RunStatus
 from tagsweep.model.schedule import AttemptResult
 from tagsweep.stores.ledger import Ledger
@@ -140,3 +142,20 @@ def test_a_path_that_is_no_text_hides_no_end(registry: FakeRegistry, tmp_path: P
     assert [one["result"] for one in got] == ["refused"]
     assert "tagsweep_last_run_exit_code" in (odd / "sweep.prom").read_text(encoding="utf-8")
     assert "### Registry sweep refused" in (odd / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_an_end_that_cannot_be_noted_is_told_all_the_same(place: Place, registry: FakeRegistry) -> None:
+    """The disk fails after the sweep: people hear of the sweep and of the error, and the date is not swept again."""
+    write(place, registry, record=", notify: [{kind: webhook, url_env: HOOK}]")
+    run(place, "2026-07-01 04:00")
+    push_builds(registry)
+    when = "BEFORE INSERT ON attempts WHEN new.record LIKE '%swept%'"
+    with sqlite3.connect(place.state / "ledger.sqlite") as connection:
+        connection.execute(f"CREATE TRIGGER full {when} BEGIN SELECT RAISE(FAIL, 'the disk is full'); END")
+    with listener() as (url, got):
+        done = run(place, "2026-10-01 04:00", Asked(environ={"HOOK": url}))
+    assert isinstance(done[0].error, StateError)
+    assert [(one["result"], one["exit_code"]) for one in got] == [("swept", 6)]
+    with sqlite3.connect(place.state / "ledger.sqlite") as connection:
+        connection.execute("DROP TRIGGER full")
+    assert run(place, "2026-10-01 05:00") == ()

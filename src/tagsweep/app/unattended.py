@@ -234,7 +234,11 @@ class _Runner:
         ended = max(self.session.clock.now(), began)
         run_id = None if work.plan is None else self.ledger.run_of_plan(work.plan.id)
         work.attempt = replace(work.attempt, result=result, why=why, ended_at=ended, run_id=run_id)
-        self.ledger.save_attempt(work.attempt)
+        try:
+            self.ledger.save_attempt(work.attempt)
+        except StateError as error:  # the next call notes it by the run; whoever waits for a message gets it now
+            work.error = work.error or error
+            work.attempt = replace(work.attempt, why=why or f"this end could not be noted: {error}")
         return self._tell(work, earlier)
 
     def _sweep(self, work: _Work) -> AttemptResult:
