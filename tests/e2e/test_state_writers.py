@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from tagsweep.http.clock import SystemClock
 from tagsweep.model.errors import StateError
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.model.stateplace import StatePlace
+from tagsweep.stores.stateartifact import RUN_FILES, pack
 from tagsweep.testing.dialects import DISTRIBUTION_2_8, DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry, LoggedRequest
 from tagsweep.testing.harness import Quiet
@@ -244,3 +246,24 @@ def test_what_could_not_be_sent_at_the_end_is_sent_by_the_next(place: Place) -> 
             pass
         with remote(keeping, place.directory, 5) as another:
             assert another.ledger.seal_of_plan("plan-1") == "seal"
+
+
+@pytest.mark.parametrize("failing", RUN_FILES)
+def test_the_files_of_a_run_come_together_or_not_at_all(failing: str, place: Place) -> None:
+    """One file cannot be read: nothing of the run is here, so that no later call takes what undo needs for absent."""
+    with FakeRegistry(DISTRIBUTION_2_8) as keeping:
+        with remote(keeping, place.directory) as session:
+            run = session.state.run_directory("run-1")
+            run.create()
+            for name in RUN_FILES:
+                (run.path / name).write_bytes(name.encode())
+        with remote(keeping, place.directory, 1) as session:
+            digest = hashlib.sha256(pack(failing.encode())).hexdigest()
+            keeping.fail_next(99, status=403, code="DENIED", method="GET", path_contains=digest)
+            with pytest.raises(StateError, match="cannot be read"):
+                session.state.run_directory("run-1")
+            keeping.faults.clear()
+            run = session.state.run_directory("run-1")
+            assert {path.name: path.read_bytes() for path in run.path.iterdir()} == {
+                name: name.encode() for name in RUN_FILES
+            }

@@ -122,13 +122,21 @@ class RemoteState:
                     self._keep(run_id, name, file.read_bytes())
 
     def fetch_run(self, run_id: str) -> None:
-        """Bring the files of a run into the directory, where the state has them. Raises StateError."""
+        """Bring the files of a run into the directory, where the state has them. Raises StateError.
+
+        All are read before one is written: a run of which only a part is here would pass for one that has no more,
+        and what undo needs would be made anew, without what is deleted already.
+        """
         with self._lock:
-            for name in RUN_FILES:
+            remote = {name: self._remote.get(f"runs/{run_id}/{name}", []) for name in RUN_FILES}
+            read = {
+                name: [self.store.reading(partial(self.store.read, layer)) for layer in layers]
+                for name, layers in remote.items()
+            }
+            for name, layers in remote.items():
                 key = f"runs/{run_id}/{name}"
-                layers = self._remote.get(key, [])
-                for layer in layers:
-                    self._keep(run_id, name, self.store.reading(partial(self.store.read, layer)))
+                for data in read[name]:
+                    self._keep(run_id, name, data)
                 if len(layers) == 1 and not self.left_behind:
                     self._know(key, layers[0])
                 self._remote.pop(key, None)

@@ -203,6 +203,8 @@ class _Runner:
             _, plan = load_run(run.id, session=self.session)
             good = self._is_good(plan) or self._did_all(run.id)
         except TagsweepError as error:
+            if self.session.state.elsewhere is not None and not isinstance(error, PlanError):
+                raise  # the registry that holds the run may be away for a moment: the next call finds it again
             self.session.progress.note(f"{run.id} was broken off and cannot be taken up: {error} ({error.remedy})")
             return None
         return replace(last, run_id=run.id) if good else None
