@@ -16,7 +16,7 @@ from tagsweep.model.schedule import AttemptResult
 from tagsweep.testing.dialects import DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import Quiet
-from tests.e2e.attempts import ends, listener, run, write
+from tests.e2e.attempts import QUARTERLY, ends, listener, run, write
 from tests.e2e.kit import GATEWAY, Place, fill, gateway, part_of
 from tests.e2e.serving import Handler, serving
 
@@ -97,6 +97,19 @@ def test_an_address_that_gives_secrets_away_is_not_used(place: Place, registry: 
     told = " ".join(notes.notes)
     assert told.count("only loopback may do without TLS") == (2 if "SECRET" in address else 1)
     assert "SECRET" not in told
+
+
+def test_a_failure_that_nobody_was_told_is_told_by_the_next_call(place: Place, registry: FakeRegistry) -> None:
+    """The service that takes messages is down as well: the same failure is told once it is back, and then no more."""
+    record = ", notify: [{kind: webhook, url_env: HOOK}]"
+    write(place, registry, more=f"{QUARTERLY}limits: {{max_removals: 1}}\n", record=record)
+    with listener(404) as (url, got):
+        run(place, "2026-10-01 04:00", Asked(environ={"HOOK": url}))
+        assert [one["result"] for one in got] == ["refused"]
+    with listener() as (url, got):
+        for day in (2, 3, 4):
+            assert ends(run(place, f"2026-10-0{day} 04:00", Asked(environ={"HOOK": url}))) == [AttemptResult.REFUSED]
+        assert [one["result"] for one in got] == ["refused"]
 
 
 @pytest.mark.parametrize("status", [404, 500])

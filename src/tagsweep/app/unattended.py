@@ -29,7 +29,7 @@ from tagsweep.model.errors import DamageFound, PlanError, Refused, StateError, S
 from tagsweep.model.run import RunStatus
 from tagsweep.model.schedule import Attempt, AttemptResult
 from tagsweep.report import changelog, messages
-from tagsweep.report.attempt import AttemptReport
+from tagsweep.report.attempt import AttemptReport, event
 from tagsweep.report.metrics import TEXT_FORMAT, metrics, push_path
 from tagsweep.stores import durable
 from tagsweep.stores.journal import read_journal
@@ -325,9 +325,12 @@ class _Runner:
         if not recorded:
             self._note(partial(self._write_entry, report))
         last = earlier[-1] if earlier else None
-        if last is None or attempt.result.uses_date or not _is_same(last, attempt):
+        if last is None or last.untold or attempt.result.uses_date or not _is_same(last, attempt):
             clock, progress = self.session.clock, self.session.progress
-            notify(report, self.policy.record.notify, environ=self.asked.environ, clock=clock, progress=progress)
+            wanted = tuple(one for one in self.policy.record.notify if event(attempt.result) in one.when)
+            troubles = notify(report, wanted, environ=self.asked.environ, clock=clock, progress=progress)
+            if wanted and len(troubles) == len(wanted):
+                self._note(lambda: self.ledger.save_attempt(replace(attempt, untold=True)))
         return Finished(report=report, swept=swept, error=work.error)
 
     def _removed(self, attempt: Attempt) -> tuple[int, int]:

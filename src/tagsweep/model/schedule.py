@@ -62,3 +62,5 @@ class Attempt:
     plan_id: str | None = None
     run_id: str | None = None
     why: str = ""
+    untold: bool = False
+    """Whether somebody should have been told of this end, and no message could be sent."""
