@@ -4,6 +4,7 @@
 #   docker-registry   distribution 2.8, Debian's package, unpacked here: nothing on the system changes, no root needed
 #   registry          distribution 3, built by the Go toolchain if there is one
 #   crane             go-containerregistry's `crane registry serve`, likewise
+#   olareg            0.1, likewise, from its module
 #
 # and with the argument `all` also those that take long to build, which `make test` uses only where they are there:
 #
@@ -26,6 +27,7 @@ bin=$root/bin
 crane=github.com/google/go-containerregistry/cmd/crane@v0.22.1
 actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 distribution=github.com/distribution/distribution/v3/cmd/registry@v3.1.2
+olareg=github.com/olareg/olareg@v0.1.2
 helm=helm.sh/helm/v3/cmd/helm@v3.19.0
 zot=github.com/project-zot/zot@v1.4.3 # the newest that can be had as a module: newer ones have another path
 hadolint=2.15.1
@@ -115,6 +117,34 @@ build_kube_apiserver() {
     cd "$root" && rm -rf "$work"
 }
 
+# Its module is named, and not the program in it, because some proxies know modules alone.
+olareg_server() {
+    stamp=$root/olareg-${olareg##*@}
+    if ready olareg || { [ -x "$bin/olareg" ] && [ -e "$stamp" ]; }; then return; fi
+    if ! command -v go >/dev/null; then
+        say "no olareg: there is no Go toolchain to build it with"
+        return
+    fi
+    say "building olareg ${olareg##*@}"
+    mkdir -p "$bin"
+    if (build_olareg) </dev/null >"$root/olareg.log" 2>&1; then
+        rm -f "$root"/olareg-v* "$root/olareg.log"
+        : >"$stamp"
+    else
+        tail -n 5 "$root/olareg.log" >&2
+        failed "olareg could not be built; all that go said is in .test-servers/olareg.log"
+    fi
+}
+
+build_olareg() {
+    export GOFLAGS='' CGO_ENABLED=0 GOWORK=off
+    work=$root/olareg-module
+    source=$(go mod download -json "$olareg" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p') && [ -n "$source" ] || return 1
+    rm -rf "$work" && cp -R "$source" "$work" && chmod -R u+w "$work" && cd "$work" || return 1
+    go build -ldflags '-s -w' -o "$bin/olareg" ./cmd/olareg || return 1
+    cd "$root" && rm -rf "$work"
+}
+
 # zot's module calls itself by another path, which `go install MODULE@VERSION` refuses: a copy of it is built in place.
 zot_server() {
     stamp=$root/zot-${zot##*@}
@@ -201,6 +231,7 @@ if [ "${1:-}" = gitea ]; then gitea_server; fi
 debian_server docker-registry docker-registry
 go_server crane "$crane"
 go_server registry "$distribution"
+olareg_server
 if [ "${1:-}" = all ]; then
     debian_server etcd-server etcd
     kube_apiserver

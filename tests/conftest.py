@@ -47,6 +47,12 @@ def crane_registry() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def olareg_registry() -> Iterator[Server]:
+    """An olareg, one for the whole run: use a repository of your own."""
+    yield from _real(ServerKind.OLAREG)
+
+
+@pytest.fixture(scope="session")
 def zot_registry() -> Iterator[Server]:
     """A zot, one for the whole run: use a repository of your own."""
     yield from _real(ServerKind.ZOT)

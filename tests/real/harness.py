@@ -51,7 +51,7 @@ class RealHarness:
         """Spoil the file, where the server keeps files."""
         if self.server.root is None:
             return False
-        if self.server.kind is ServerKind.ZOT:
+        if self.server.kind in (ServerKind.ZOT, ServerKind.OLAREG):
             place = self.server.root / self.repository / "blobs" / digest.algorithm / digest.hex
         else:
             blobs = self.server.root / "docker" / "registry" / "v2" / "blobs"

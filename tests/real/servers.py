@@ -29,6 +29,7 @@ class ServerKind(Enum):
     DISTRIBUTION_2_8 = "docker-registry"
     DISTRIBUTION_3 = "registry"
     CRANE = "crane"
+    OLAREG = "olareg"
     ZOT = "zot"
     GITEA = "gitea"
 
@@ -38,7 +39,7 @@ class ServerKind(Enum):
         match self:
             case ServerKind.DISTRIBUTION_2_8:
                 return "apt-get install docker-registry"
-            case ServerKind.DISTRIBUTION_3 | ServerKind.CRANE:
+            case ServerKind.DISTRIBUTION_3 | ServerKind.CRANE | ServerKind.OLAREG:
                 return "make test-servers (needs go)"
             case ServerKind.ZOT:
                 return "make test-servers-all (needs go)"
@@ -51,7 +52,7 @@ class ServerKind(Enum):
         match self:
             case ServerKind.DISTRIBUTION_2_8:
                 return shutil.which("apt-get") is not None
-            case ServerKind.DISTRIBUTION_3 | ServerKind.CRANE | ServerKind.ZOT:
+            case ServerKind.DISTRIBUTION_3 | ServerKind.CRANE | ServerKind.OLAREG | ServerKind.ZOT:
                 return shutil.which("go") is not None
             case ServerKind.GITEA:
                 return False  # its build alone would take a third of the time that a run in CI may take
@@ -94,6 +95,11 @@ def serve(kind: ServerKind, *, delete: bool = True, auth: str = "") -> Iterator[
         if kind is ServerKind.CRANE:
             server = Server(kind=kind, host=host, program=program)
             command = [program, "registry", "serve", "--address", host]
+        elif kind is ServerKind.OLAREG:
+            server = Server(kind=kind, host=host, program=program, root=directory)
+            address, _, port = host.partition(":")
+            words = ("--addr", address, "--port", port, "--dir", name, "--gc-frequency", "-1s", "--api-delete")
+            command = [program, "serve", *words]
         elif kind is ServerKind.ZOT:
             config = _configure_zot(directory, host)
             server = Server(kind=kind, host=host, program=program, root=directory / "data", config=config)

@@ -21,6 +21,7 @@ from tagsweep.drivers.oci_answers import (
     digest_of,
     expect,
     is_a_registrys,
+    lists_null,
     names_in,
     raw_manifest,
     tags_in,
@@ -271,6 +272,8 @@ class OciDriver:
             parsed = parse_manifest(response.body, media_type=OCI_INDEX, digest=subject)
             if isinstance(parsed, Manifest):
                 return parsed.children
+            if lists_null(response.body):
+                return ()
             raise ProtocolViolation(f"{self._place}: cannot {doing}: {parsed.why}")
 
         return tuple(listing(fetch, url, read, place=self._place))

@@ -9,7 +9,7 @@ from typing import Any, Final
 from tagsweep.drivers.schema1 import signed_payload
 from tagsweep.http.failures import REFUSALS, Said, failure, read_error
 from tagsweep.model.errors import InvalidReference, ProtocolViolation
-from tagsweep.model.manifest import MANIFEST_TYPES, RawManifest
+from tagsweep.model.manifest import MANIFEST_TYPES, OCI_INDEX, RawManifest
 from tagsweep.model.reference import Digest, is_tag
 from tagsweep.ports import Response
 
@@ -145,3 +145,13 @@ def expect(response: Response, *statuses: int, place: str, doing: str) -> Respon
     if response.status in statuses:
         return response
     raise failure(response, place=place, doing=doing)
+
+
+def lists_null(body: bytes) -> bool:
+    """Tell whether a list of referrers is empty as olareg writes it: an index with ``"manifests": null``."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return False
+    is_index = isinstance(document, dict) and document.get("mediaType") == OCI_INDEX
+    return is_index and "manifests" in document and document["manifests"] is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pytest
 
@@ -394,6 +395,17 @@ def test_referrers_are_read_from_every_page() -> None:
     found = driver(respond)[0].list_referrers(REPOSITORY, DIGEST)
     assert found is not None
     assert [(item.digest, item.artifact_type) for item in found] == [(OTHER, "a/sig")]
+
+
+def test_an_index_whose_referrers_are_null_has_none() -> None:
+    """Olareg writes an empty list so; what is no index, or has no list at all, is an error and not an empty list."""
+    index = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json"'
+    null = f'{index},"manifests":null}}'.encode()
+    assert driver(lambda request: answer(request, 200, null))[0].list_referrers(REPOSITORY, DIGEST) == ()
+    for body in (f"{index}}}", '{"schemaVersion":2,"manifests":null}', "null"):
+        made = driver(partial(answer, status=200, body=body.encode()))[0]
+        with pytest.raises(errors.ProtocolViolation):
+            made.list_referrers(REPOSITORY, DIGEST)
 
 
 def test_referrers_at_another_host_are_refused() -> None:
