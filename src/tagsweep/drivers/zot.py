@@ -65,6 +65,7 @@ class ZotDriver(OverOci):
             referrers=NOT_PROBED,
             times=frozenset({TimeOrigin.PUSHED, TimeOrigin.UPDATED, TimeOrigin.PULLED}),
             reads_count_as_pulls=self._oci.capabilities("").reads_count_as_pulls,
+            last_tag_takes_manifest=True,  # its index has an entry for each tag; seen on 1.4
             reclaim=_RECLAIM,
         )
 
