@@ -119,6 +119,20 @@ def test_a_mail_server_that_refuses_fails_nothing_and_repeats_nothing(place: Pla
     assert "SECRET" not in told
 
 
+@pytest.mark.parametrize("address", ["ops@[example", "():.@].", "ops@\N{LINE SEPARATOR}["])
+def test_an_address_that_mail_cannot_take_keeps_no_other_message_back(
+    address: str, place: Place, registry: FakeRegistry
+) -> None:
+    """The run ends as it would, the other receivers are told, and a note says what is wrong."""
+    mail = f'{{kind: email, host: 127.0.0.1, port: 9, security: none, from: a@b.example, to: "{address}"}}'
+    write(place, registry, record=f", notify: [{mail}, {{kind: webhook, url_env: HOOK}}]")
+    notes = Quiet()
+    with listener() as (url, got):
+        assert ends(run(place, DATE, Asked(environ={"HOOK": url}), notes)) == [AttemptResult.SWEPT]
+    assert [one["result"] for one in got] == ["swept"]
+    assert "is an address wrong?" in " ".join(notes.notes)
+
+
 def test_teams_gets_an_adaptive_card(place: Place, registry: FakeRegistry) -> None:
     """The title stands first and bold, each fact is a line without Markdown of its own, the link is a button."""
     write(place, registry, record=", notify: [{kind: teams, url_env: HOOK}]")

@@ -74,11 +74,7 @@ def _send(one: Notification, report: AttemptReport, environ: Mapping[str, str], 
 
 # --- mail ---------------------------------------------------------------------------------------------------------
 def _mail(settings: MailSettings, report: AttemptReport, environ: Mapping[str, str]) -> None:
-    message = EmailMessage()
-    message["From"] = settings.sender
-    message["To"] = ", ".join(settings.to)
-    message["Subject"], body = messages.plain(report)
-    message.set_content(body)
+    message = _composed(settings, report)
     login = None
     if settings.username_env is not None and settings.password_env is not None:
         login = (from_environment(settings.username_env, environ), from_environment(settings.password_env, environ))
@@ -97,6 +93,20 @@ def _mail(settings: MailSettings, report: AttemptReport, environ: Mapping[str, s
     except (smtplib.SMTPException, OSError, ValueError) as error:
         # The class alone: what a server says may repeat what it was told.
         raise ConfigurationError(f"{settings.host}:{port} did not take the mail: {type(error).__name__}") from None
+
+
+def _composed(settings: MailSettings, report: AttemptReport) -> EmailMessage:
+    message = EmailMessage()
+    try:
+        message["From"] = settings.sender
+        message["To"] = ", ".join(settings.to)
+        message["Subject"], body = messages.plain(report)
+        message.set_content(body)
+    except Exception as error:  # noqa: BLE001 (the parser of addresses fails with whatever it stumbles over)
+        raise ConfigurationError(
+            f"the mail cannot be written: {type(error).__name__}", remedy="is an address wrong?"
+        ) from None
+    return message
 
 
 def _connected(settings: MailSettings, port: int) -> smtplib.SMTP:
