@@ -21,7 +21,7 @@ from tagsweep.testing.vendors.dockerhub import DOCKER_HUB, HubApi, HubLogin
 from tagsweep.testing.vendors.ghcr import GHCR, PREFIX, GitHubPackages
 from tests.e2e.kit import SHA, gateway, own_server, part_of
 from tests.e2e.named_hosts import Behind, named_hosts
-from tests.e2e.walk import Typed, follow
+from tests.e2e.walk import Shell, Typed, follow
 from tests.real.interview import Interviewer
 from tests.real.servers import ServerKind
 
@@ -32,6 +32,11 @@ pytestmark = [
     pytest.mark.slow,  # a dozen processes each
     pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl program"),
 ]
+
+
+def page(name: str) -> str:
+    """Return the text of a how-to page."""
+    return (HOW_TO / name).read_text(encoding="utf-8")
 
 
 def home(folder: Path) -> Path:
@@ -60,13 +65,13 @@ def fill(push: Callable[[str, BuiltImage, str], object]) -> dict[str, Digest]:
 
 def check(typed: list[Typed], before: Mapping[str, Digest], after: Mapping[str, Digest]) -> None:
     """What every page comes to: builds were removed and nothing else, and all of them came back."""
-    (planned,) = (one.text for one in typed if "tagsweep plan" in one.commands)
+    (planned,) = (one.text for one in typed if "tagsweep plan" in one.command)
     assert "ci-build" in planned
     assert "remove 0 of" not in planned
-    (applied,) = (one.text for one in typed if "tagsweep apply" in one.commands)
+    (applied,) = (one.text for one in typed if "tagsweep apply" in one.command)
     assert "all is well" in applied
     assert after == before
-    used = next(one.text for one in typed if "tagsweep usage" in one.commands)
+    used = next(one.text for one in typed if "tagsweep usage" in one.command)
     assert "the last release that runs on old kernels" in used
 
 
@@ -81,7 +86,7 @@ def test_docker_hub(tmp_path: Path) -> None:
         names = {"registry-1.docker.io": hub, "auth.docker.io": hub, "hub.docker.com": hub}
         with named_hosts(tmp_path / "proxy", names) as environment:
             secret = {"DOCKER_HUB_TOKEN": "dckr_pat_word_for_word"}
-            typed = follow(HOW_TO / "docker-hub.md", home(tmp_path), {**environment, **secret})
+            typed = follow(page("docker-hub.md"), home(tmp_path), Shell({**environment, **secret}))
         check(typed, before, registry.tags(APP))
         assert registry.count("DELETE", "tags/sha-") > 0
 
@@ -95,7 +100,8 @@ def test_ghcr(tmp_path: Path) -> None:
             api.date(APP, before[record.tag], created=record.pushed_at, updated=record.pushed_at)
         names = {"ghcr.io": Behind(registry.host), "api.github.com": Behind(registry.host, PREFIX)}
         with named_hosts(tmp_path / "proxy", names) as environment:
-            typed = follow(HOW_TO / "ghcr.md", home(tmp_path), {**environment, "GHCR_TOKEN": "ghp_word_for_word"})
+            secret = {"GHCR_TOKEN": "ghp_word_for_word"}
+            typed = follow(page("ghcr.md"), home(tmp_path), Shell({**environment, **secret}))
         check(typed, before, registry.tags(APP))
 
 
@@ -112,7 +118,8 @@ def test_private_registry(tmp_path: Path) -> None:
         named_hosts(tmp_path / "proxy", {"registry.example.com": Behind(server.host)}) as environment,
     ):
         before = fill(asker.push)
-        typed = follow(HOW_TO / "private-registry.md", home(tmp_path), {**environment, "REGISTRY_PASSWORD": SECRET})
+        secret = {"REGISTRY_PASSWORD": SECRET}
+        typed = follow(page("private-registry.md"), home(tmp_path), Shell({**environment, **secret}))
         tags = asker.tags(APP)
         assert isinstance(tags, tuple)
         heads = {tag: asker.ask("HEAD", f"{APP}/manifests/{tag}").headers["docker-content-digest"] for tag in tags}

@@ -15,6 +15,7 @@ from tagsweep.testing.dialects import CRANE
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.images import image
 from tests.e2e.kit import Place
+from tests.e2e.walk import Here, follow
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 HOOKS = Path(__file__).parents[2] / ".pre-commit-hooks.yaml"
@@ -35,32 +36,16 @@ def blocks(page: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("page", ["first-policy.md", "naming-policy.md"])
 def test_a_page_can_be_followed_word_for_word(place: Place, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In an empty directory, with the page's own policy, each command ends with the exit code that stands beside it."""
-    monkeypatch.chdir(place.directory)
     for name, text in FILES.items():
-        Path(name).write_text(text)
-    ran = []
+        (place.directory / name).write_text(text, encoding="utf-8")
     with FakeRegistry(CRANE) as registry:
         for number in range(6):
             registry.push("acme/app", image(f"build {number}"), f"sha-{number:040x}")
         registry.push("acme/app", image("release"), "1.4.1", "latest", "v1.4")
-        for language, block in blocks(page):
-            text = block.replace(EXAMPLE, registry.host)
-            if language == "yaml":
-                document = yaml.safe_load(text)
-                if "targets" in document:
-                    place.write(text)
-                continue
-            for line in text.splitlines():
-                command, _, comment = line.partition("#")
-                words = shlex.split(command)
-                if "<" in words:
-                    at = words.index("<")
-                    monkeypatch.setattr("sys.stdin", io.StringIO(Path(words[at + 1]).read_text()))
-                    words = words[:at]
-                expect = re.search(r"exits with (\d)", comment)
-                place.run(*words[1:], expect=int(expect[1]) if expect is not None else 0)
-                ran.append(words[1])
-    assert {"init", "plan", "explain"} <= set(ran) or {"lint", "inventory"} <= set(ran)
+        text = (PAGES / page).read_text(encoding="utf-8").replace(EXAMPLE, registry.host)
+        typed = follow(text, place.directory, Here(monkeypatch, place.state))
+    ran = {one.command.split()[1] for one in typed}
+    assert {"init", "plan", "explain"} <= ran or {"lint", "inventory"} <= ran
 
 
 def test_the_workflow_of_the_page_finds_a_bad_tag(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

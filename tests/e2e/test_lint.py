@@ -110,6 +110,19 @@ def test_of_many_good_tags_only_the_number_is_shown(place_with_policy: Place, mo
     assert "oops" in out
 
 
+def test_a_long_tag_has_its_words_below_it(place_with_policy: Place) -> None:
+    """The words of short tags stay in one column, and those of a long tag are not squeezed to the edge."""
+    sha = f"sha-{'a' * 40}"
+    out = place_with_policy.run("lint", "-c", str(place_with_policy.policy), "latest", "2026.4.1", sha).out
+    words = "ci-build, temporary: rule 'ci builds' may remove it"
+    assert out.splitlines()[:4] == [
+        "ok    latest    floating, stays",
+        "ok    2026.4.1  release, stays",
+        f"ok    {sha}",
+        f"        {words}",
+    ]
+
+
 @pytest.mark.parametrize("arguments", [(), ("--bake", "absent.hcl"), ("ghcr.io/acme/app@sha256:" + "a" * 64,)])
 def test_what_cannot_be_checked_exits_with_2(place_with_policy: Place, arguments: tuple[str, ...]) -> None:
     """Nothing to check, a file that is not there, and a reference without a tag are errors of the call."""

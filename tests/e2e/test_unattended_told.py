@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,6 +142,17 @@ def test_the_command_says_what_it_did_and_what_comes_next(place: Place, registry
     assert (document["due"], document["attempts"]) == (False, [])
     forced = place.run("run", "-c", str(place.policy), "--force", "--json").document
     assert [one["result"] for one in forced["attempts"]] == ["nothing"]
+
+
+def test_a_plan_that_waits_comes_with_the_command_that_carries_it_out(place: Place, registry: FakeRegistry) -> None:
+    """Whoever reads that a plan waits for approval reads how to approve it, and typing that sweeps."""
+    write(place, registry)
+    out = place.run("run", "-c", str(place.policy), "--approve", "plan-only", "-o", str(place.plan)).out
+    assert "the plan waits for approval" in out
+    (command,) = (line.partition(": ")[2] for line in out.splitlines() if line.startswith("  To carry it out: "))
+    swept = place.run(*shlex.split(command)[1:])
+    assert "once the registry collects" in swept.out
+    assert f"tagsweep restore {place.last_run()['id']} --yes" in swept.out
 
 
 def test_options_that_contradict_each_other_are_refused(place: Place, registry: FakeRegistry) -> None:

@@ -1,12 +1,16 @@
 """Following a how-to page word for word: its files are written, its commands run, in order, in an empty directory.
 
 A block ``sh`` is what the reader types. A block after "Save this as `NAME`" is a file; one after "Replace the line
-`LINE` of `NAME`" takes that line's place. Other blocks are for reading. An HTML comment before a block of commands says
-what they end with, if it is not 0: ``<!-- exit 3 -->``. ``RUN`` is the last run's id.
+`LINE` of `NAME`" takes that line's place. Other blocks are for reading. A command that does not end with 0 says so in
+its comment: ``# exits with 3``. ``RUN`` is the last run's id.
+
+Whoever follows types with one of two hands: ``Shell`` starts each command as a reader does, ``Here`` calls the command
+line in this process, which is quicker.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
@@ -15,14 +19,18 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import Protocol, assert_never
+
+import pytest
+
+from tests.e2e.kit import run_here
 
 _BLOCK = re.compile(
     r"(?P<before>(?:(?!^```)[^\n]*\n)*?)^```(?P<language>[a-z]*)[^\n]*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _SAVE = re.compile(r"[Ss]ave\s+(?:this|it)\s+as\s+`([^`]+)`[^`]*\Z")
 _REPLACE = re.compile(r"[Rr]eplace\s+the\s+line\s+`([^`]+)`\s+(?:of|in)\s+`([^`]+)`[^`]*\Z")
-_EXIT = re.compile(r"<!-- exit ([0-9]+) -->\s*\Z")
+_EXIT = re.compile(r"#.*\bexits with ([0-9]+)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +52,25 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """Commands of the page."""
+    """A command of the page, in one line or several, and the code with which it has to end."""
 
-    commands: str
-    ends_with: int
+    command: str
+    ends_with: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Commands that were run, and what they printed."""
+    """A command that was run, and what it printed."""
 
-    commands: str
-    code: int
+    command: str
     text: str
+
+
+class Hand(Protocol):
+    """What types: it runs a command in a directory and returns its exit code and everything that it printed."""
+
+    def type(self, command: str, directory: Path) -> tuple[int, str]:
+        """Run one command."""
 
 
 def steps(page: str) -> Iterator[Save | Replace | Type]:
@@ -68,14 +82,20 @@ def steps(page: str) -> Iterator[Save | Replace | Type]:
         elif found := _REPLACE.search(before):
             yield Replace(found[2], found[1], text)
         elif block["language"] == "sh":
-            code = _EXIT.search(before)
-            yield Type(text, int(code[1]) if code else 0)
+            yield from _commands(text)
 
 
-def follow(page: Path, directory: Path, environment: Mapping[str, str]) -> list[Typed]:
+def _commands(block: str) -> Iterator[Type]:
+    for line in block.replace("\\\n", "").splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            code = _EXIT.search(line)
+            yield Type(line, int(code[1]) if code else 0)
+
+
+def follow(page: str, directory: Path, hand: Hand) -> list[Typed]:
     """Do what the page says in ``directory``, and return what was typed; the first surprise fails the test."""
     done = []
-    for step in steps(page.read_text(encoding="utf-8")):
+    for step in steps(page):
         match step:
             case Save():
                 (directory / step.name).parent.mkdir(parents=True, exist_ok=True)
@@ -83,10 +103,13 @@ def follow(page: Path, directory: Path, environment: Mapping[str, str]) -> list[
             case Replace():
                 _replace(directory / step.name, step)
             case Type():
-                done.append(_type(step, directory, environment))
+                code, text = hand.type(step.command, directory)
+                assert "Traceback" not in text, text
+                assert code == step.ends_with, f"{step.command} ended with {code}:\n{text}"
+                done.append(Typed(step.command, text))
             case _:
                 assert_never(step)
-    assert done, f"{page.name} has nothing to type"
+    assert done, "the page has nothing to type"
     return done
 
 
@@ -98,29 +121,51 @@ def _replace(path: Path, step: Replace) -> None:
     path.write_text("".join(lines), encoding="utf-8")
 
 
-def _type(step: Type, directory: Path, environment: Mapping[str, str]) -> Typed:
-    tools = directory.parent / "tools"
-    tools.mkdir(exist_ok=True)
-    for name, text in _TOOLS.items():
-        tool = tools / name
-        tool.write_text(text, encoding="utf-8")
-        tool.chmod(0o755)
-    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-    here = {"HOME": str(directory.parent), "LANG": "C.UTF-8", "TMPDIR": str(directory.parent), **environment}
-    script = step.commands.replace("RUN", '"$(last-run)"')
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=directory,
-        env={"PATH": path, **here},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    text = done.stdout + done.stderr
-    assert "Traceback" not in text, text
-    assert done.returncode == step.ends_with, f"{step.commands} ended with {done.returncode}:\n{text}"
-    return Typed(step.commands, done.returncode, text)
+class Shell:
+    """Types into a shell that has this tagsweep, no docker, and of the environment only what it is given."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def type(self, command: str, directory: Path) -> tuple[int, str]:
+        """Run one command with bash."""
+        tools = directory.parent / "tools"
+        tools.mkdir(exist_ok=True)
+        for name, text in _TOOLS.items():
+            tool = tools / name
+            tool.write_text(text, encoding="utf-8")
+            tool.chmod(0o755)
+        here = {"HOME": str(directory.parent), "LANG": "C.UTF-8", "TMPDIR": str(directory.parent), **self._environment}
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command.replace("RUN", '"$(last-run)"')],
+            cwd=directory,
+            env={"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", **here},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+
+class Here:
+    """Types ``tagsweep`` into this process; of the shell it knows ``< FILE`` and comments."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, state: Path) -> None:
+        self._patch = patch
+        self._state = state
+
+    def type(self, command: str, directory: Path) -> tuple[int, str]:
+        """Run one command of tagsweep, in the directory."""
+        self._patch.chdir(directory)
+        program, *words = shlex.split(command, comments=True)
+        assert program == "tagsweep", command
+        if "<" in words:
+            at = words.index("<")
+            self._patch.setattr("sys.stdin", io.StringIO((directory / words[at + 1]).read_text(encoding="utf-8")))
+            del words[at : at + 2]
+        result = run_here([*words, "--state", str(self._state)])
+        return result.code, result.text
 
 
 _PYTHON = shlex.quote(sys.executable)

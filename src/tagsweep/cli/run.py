@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from tagsweep.cli.options import (
     state_option,
 )
 from tagsweep.model.errors import ConfigurationError
+from tagsweep.model.schedule import AttemptResult
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -95,7 +97,7 @@ def command(
         click.echo(f"Not due: {policy.schedule}{after}.")
     for finished in done:
         if not as_json:
-            _show(finished)
+            _show(finished, approve_with(config, output))
     error = next((found for found in map(_error, done) if found is not None), None)
     if error is not None:
         end_with(error, as_json=as_json)
@@ -110,7 +112,12 @@ def plan_registries(plan: Path | None, own: Any) -> Any:
     return read_plan(plan)[0].registries
 
 
-def _show(finished: Finished) -> None:
+def approve_with(config: Path, output: Path | None) -> str:
+    """Return the command that carries out a plan that waits for approval, or nothing where none was written."""
+    return "" if output is None else shlex.join(["tagsweep", "run", "-c", str(config), "--plan", str(output)])
+
+
+def _show(finished: Finished, approve: str) -> None:
     from tagsweep.report import terminal_run  # noqa: PLC0415 (not for --help)
     from tagsweep.report.attempt import facts, title  # noqa: PLC0415 (not for --help)
     from tagsweep.report.words import clean  # noqa: PLC0415 (not for --help)
@@ -119,6 +126,8 @@ def _show(finished: Finished) -> None:
     click.echo(clean(title(report)))
     for line in facts(report):
         click.echo(f"  {clean(line)}")
+    if approve and report.attempt.result is AttemptResult.PLANNED:
+        click.echo(f"  To carry it out: {clean(approve)}")
     swept = finished.swept
     if swept is not None:
         click.echo()

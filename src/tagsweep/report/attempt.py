@@ -105,7 +105,7 @@ def _facts(report: AttemptReport) -> Iterator[str]:
     due = "" if attempt.due is None else f", due {moment(attempt.due)}"
     yield f"Policy {attempt.policy}{due}; took {duration(report.took)}"
     if attempt.run_id is not None:
-        yield f"Run {attempt.run_id}; to take it back: tagsweep restore {attempt.run_id}"
+        yield f"Run {attempt.run_id}; to take it back: tagsweep restore {attempt.run_id} --yes"
     if attempt.due is not None and not attempt.result.uses_date:
         yield "The date stays due: the next run tries again"
     elif report.next_date is not None:
@@ -116,7 +116,8 @@ def _numbers(report: AttemptReport) -> Iterator[str]:
     if report.sweep is not None:
         results = results_of(report.sweep)
         for result in results[:_MOST_REPOSITORIES]:
-            frees = f"; frees {space_words(result.space)}" if result.space and result.space.reclaimable else ""
+            space = result.space if result.space and result.space.reclaimable else None
+            frees = f"; frees {space_words(space)} once the registry collects" if space else ""
             tags = plural(len(result.plan.decisions), "tag")
             yield f"{result.plan.repository}: {count(len(result.removed))} of {tags} removed{frees}"
         if len(results) > _MOST_REPOSITORIES:

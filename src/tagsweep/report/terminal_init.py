@@ -80,7 +80,8 @@ def _facts(family: Family) -> Iterator[str]:
 
 
 def _preview(page: Page, proposal: Proposal) -> None:
-    page.line(Span("What the policy would remove today", Style.TITLE), ", if no evidence had to be asked:")
+    but = ":" if proposal.chosen else ", if no evidence had to be asked:"
+    page.line(Span("What the policy would remove today", Style.TITLE), but)
     for part in proposal.preview:
         page.hanging(("  ", Span(str(part.repository)), "  "), _removals(part))
     if _waits(proposal):

@@ -9,7 +9,7 @@ from typing import Any
 from tagsweep.core.lint import STANDARD_INPUT, Verdict
 from tagsweep.report.canvas import PLAIN, Page, Screen, Span, Style
 from tagsweep.report.units import count, plural
-from tagsweep.report.words import clean, padded
+from tagsweep.report.words import clean, columns, padded
 
 _MOST_WIDTH = 40
 _MOST_GOOD = 100
@@ -18,16 +18,21 @@ _MOST_GOOD = 100
 def lint(verdicts: Sequence[Verdict], *, screen: Screen = PLAIN) -> str:
     """Return a line for each tag with its class or its fault, and the counts; of many good ones only the counts."""
     page = Page(screen)
-    width = min(max((len(clean(verdict.candidate.tag)) for verdict in verdicts), default=0), _MOST_WIDTH)
+    # One long tag must not push the words of all to the edge: it gets a line of its own, and its words one below.
+    tags = [clean(verdict.candidate.tag) for verdict in verdicts]
+    width = max((columns(tag) for tag in tags if columns(tag) <= _MOST_WIDTH), default=0)
     good = sum(verdict.fault is None for verdict in verdicts)
-    for verdict in verdicts:
+    for verdict, tag in zip(verdicts, tags, strict=True):
         if verdict.fault is None and good > _MOST_GOOD:
             continue
-        tag = padded(clean(verdict.candidate.tag), width)
-        if verdict.fault is None:
-            page.hanging((Span("ok    ", Style.GOOD), f"{tag}  "), kind_words(verdict))
+        bad = verdict.fault is not None
+        mark = Span("error ", Style.BAD) if bad else Span("ok    ", Style.GOOD)
+        words = fault_words(verdict) if bad else kind_words(verdict)
+        if columns(tag) > _MOST_WIDTH:
+            page.line(mark, tag)
+            page.paragraph(words, indent=8)
         else:
-            page.hanging((Span("error ", Style.BAD), f"{tag}  "), fault_words(verdict))
+            page.hanging((mark, f"{padded(tag, width)}  "), words)
     if good > _MOST_GOOD:
         page.line(Span("ok    ", Style.GOOD), f"{count(good)} tags (--format json lists them)")
     page.gap()
