@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 from typing import Protocol, assert_never
 
 import pytest
@@ -26,7 +27,8 @@ import pytest
 from tests.e2e.kit import run_here
 
 _BLOCK = re.compile(
-    r"(?P<before>(?:(?!^```)[^\n]*\n)*?)^```(?P<language>[a-z]*)[^\n]*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"(?P<before>(?:(?!^ *```)[^\n]*\n)*?)^ *```(?P<language>[a-z]*)[^\n]*\n(?P<text>.*?)^ *```$",
+    re.MULTILINE | re.DOTALL,
 )
 _SAVE = re.compile(r"[Ss]ave\s+(?:this|it)\s+as\s+`([^`]+)`[^`]*\Z")
 _REPLACE = re.compile(r"[Rr]eplace\s+the\s+line\s+`([^`]+)`\s+(?:of|in)\s+`([^`]+)`[^`]*\Z")
@@ -76,7 +78,7 @@ class Hand(Protocol):
 def steps(page: str) -> Iterator[Save | Replace | Type]:
     """Yield what the page has its reader do, in order."""
     for block in _BLOCK.finditer(page):
-        before, text = block["before"], block["text"]
+        before, text = block["before"], dedent(block["text"])
         if found := _SAVE.search(before):
             yield Save(found[1], text)
         elif found := _REPLACE.search(before):

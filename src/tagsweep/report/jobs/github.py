@@ -23,7 +23,8 @@ name: tagsweep
 
 on:
   schedule:
-    # @SCHEDULE@; GitHub knows no time zone but UTC. It only wakes tagsweep, which asks what is due.
+    # @SCHEDULE@; below in UTC, which is all that GitHub knows.
+    # It only wakes tagsweep, which asks what is due.
     - cron: "@CRON@"
     # Makes up for what GitHub left out under load and for errors, and keeps the cache with the state, which GitHub
     # forgets when nobody used it for 7 days. Nothing is done when nothing is due. (Schedules of public repositories in

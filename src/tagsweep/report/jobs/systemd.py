@@ -37,9 +37,9 @@ _SERVICE: Final = """\
 #                                 there, and nothing else; chmod 600, it belongs to root
 # /etc/tagsweep/environment       secrets of notifications, a NAME=value a line: @SECRETS@
 #
-# It sweeps without asking: the policy's limits are its brakes. To approve each plan, let ExecStart be
-#   @PROGRAM@ run … --approve plan-only -o ${STATE_DIRECTORY}/plan.json
-# and carry it out by hand: @PROGRAM@ run … --plan …/plan.json
+# It sweeps without asking: the policy's limits are its brakes. To approve each plan, let ExecStart end
+# with --approve plan-only -o ${STATE_DIRECTORY}/plan.json, and make a copy of this file, with User=tagsweep in both,
+# whose ExecStart ends with --plan ${STATE_DIRECTORY}/plan.json instead: starting that one approves.
 [Unit]
 Description=Remove container image tags that nobody needs
 Documentation=man:systemd.timer(5)
