@@ -14,6 +14,7 @@ import pytest
 
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.reference import Digest
+from tagsweep.testing.dialects import DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.images import BuiltImage
 from tagsweep.testing.tensorzero import TagList
@@ -124,3 +125,14 @@ def test_private_registry(tmp_path: Path) -> None:
         assert isinstance(tags, tuple)
         heads = {tag: asker.ask("HEAD", f"{APP}/manifests/{tag}").headers["docker-content-digest"] for tag in tags}
         check(typed, before, {tag: Digest.parse(text) for tag, text in heads.items()})
+
+
+def test_state_in_a_registry(tmp_path: Path) -> None:
+    """docs/how-to/state-in-a-registry.md: the state is looked for where the page has it exported."""
+    with (
+        FakeRegistry(DISTRIBUTION_3) as registry,
+        named_hosts(tmp_path / "proxy", {"registry.example.com": Behind(registry.host)}) as environment,
+    ):
+        (history,) = follow(page("state-in-a-registry.md"), home(tmp_path), Shell(environment))[1:]
+        assert "No run is recorded" in history.text
+        assert registry.count("GET", "ops/tagsweep-state/tags") > 0

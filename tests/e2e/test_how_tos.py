@@ -3,41 +3,89 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
+from tests.e2e.walk import Save, Shell, Typed, follow, steps
 from tests.unit.report.test_jobs import vendored_schema
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 BLOCK = re.compile(r"^ *```([a-z]+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
+def text_of(page: str) -> str:
+    """Return the text of a page."""
+    return (PAGES / page).read_text(encoding="utf-8")
+
+
 def blocks(page: str, language: str) -> list[str]:
     """Return the blocks of a language on a page."""
-    return [text for found, text in BLOCK.findall((PAGES / page).read_text(encoding="utf-8")) if found == language]
+    return [text for found, text in BLOCK.findall(text_of(page)) if found == language]
+
+
+def walked(page: str, tmp_path: Path) -> list[Typed]:
+    """Follow a page in an empty directory with the policy of the first page; the machine's directories are its own, and
+    of the machine's programs that would change it there is only the record of how they were called.
+    """
+    directory = tmp_path / "work"
+    for name in ("work", "tools", "etc/tagsweep", "etc/systemd/system", "tmp"):
+        (tmp_path / name).mkdir(parents=True)
+    (policy,) = (one for one in steps(text_of("github-actions.md")) if isinstance(one, Save))
+    for place in (directory, tmp_path / "etc/tagsweep"):
+        (place / policy.name).write_text(policy.text, encoding="utf-8")
+    programs = {
+        "sudo": 'exec "$@"',
+        "systemctl": f'echo "$@" >>{tmp_path}/systemctl.log',
+        "kubectl": f'echo "$@" >>{tmp_path}/kubectl.log',
+        "crontab": f'cd {tmp_path}; if [ "$1" = -l ]; then cat crontab; else cat >new; mv new crontab; fi',
+    }
+    for name, line in programs.items():
+        program = tmp_path / "tools" / name
+        program.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+        program.chmod(0o755)
+    (tmp_path / "crontab").write_text("0 1 * * * backup\n", encoding="utf-8")
+    text = re.sub(r"(?<= )/(etc/tagsweep|etc/systemd/system|tmp)/", rf"{tmp_path}/\1/", text_of(page))
+    return follow(text, directory, Shell({}))
 
 
 @pytest.mark.parametrize("page", ["github-actions.md", "gitlab-ci.md", "kubernetes.md", "systemd.md"])
 def test_the_commands_of_a_page_write_what_it_says(page: str, tmp_path: Path) -> None:
-    """On a clean directory with the policy of the first page, each ``tagsweep schedule`` writes the files it names."""
-    (policy,) = blocks("github-actions.md", "yaml")
-    (tmp_path / "tagsweep.yaml").write_text(policy, encoding="utf-8")
-    lines = [line for text in blocks(page, "sh") for line in text.splitlines() if line.startswith("tagsweep schedule")]
-    assert lines
-    for line in lines:
-        here = re.sub(r"(?<= )/(?:etc/tagsweep|tmp)/", f"{tmp_path}/", line)
-        command = [sys.executable, "-m", *here.split()]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        written = [Path(found).name for found in re.findall(r"^written (.+)$", done.stdout, re.MULTILINE)]
-        text = (PAGES / page).read_text(encoding="utf-8")
-        assert written
-        assert all(name in text for name in written), written
+    """Followed word for word, each ``tagsweep schedule`` writes the files that the page names."""
+    typed = [one for one in walked(page, tmp_path) if one.command.startswith("tagsweep schedule")]
+    written = [Path(name).name for one in typed for name in re.findall(r"^written (.+)$", one.text, re.MULTILINE)]
+    assert typed
+    assert len(written) >= len(typed)
+    assert all(name in text_of(page) for name in written), written
+
+
+def test_the_units_of_the_page_plan_and_wait(tmp_path: Path) -> None:
+    """With the page's approval the timer's service plans, another one of the same user sweeps, and systemd takes both;
+    the crontab keeps what it had.
+    """
+    walked("systemd.md", tmp_path)
+    units = tmp_path / "etc/systemd/system"
+    started = {
+        unit.name: re.findall(r"^(?:User|ExecStart)=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
+        for unit in sorted(units.glob("*.service"))
+    }
+    plan, sweep = started["tagsweep.service"], started["tagsweep-sweep.service"]
+    assert plan[0] == sweep[0] == "tagsweep"
+    assert plan[1].endswith(" --approve plan-only -o ${STATE_DIRECTORY}/plan.json")
+    assert sweep[1] == plan[1].replace("--approve plan-only -o", "--plan")
+    log = (tmp_path / "systemctl.log").read_text(encoding="utf-8").splitlines()
+    assert log == ["daemon-reload", "enable --now tagsweep.timer", "daemon-reload"]
+    crontab = (tmp_path / "crontab").read_text(encoding="utf-8")
+    assert crontab.startswith("0 1 * * * backup\n")
+    assert "0 4 1 1,4,7,10 * " in crontab
+    if (program := shutil.which("systemd-analyze")) is not None:
+        command = [program, "verify", *(str(unit) for unit in sorted(units.iterdir()))]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_the_include_of_gitlab_is_valid() -> None:

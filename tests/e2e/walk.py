@@ -33,6 +33,7 @@ _BLOCK = re.compile(
 _SAVE = re.compile(r"[Ss]ave\s+(?:this|it)\s+as\s+`([^`]+)`[^`]*\Z")
 _REPLACE = re.compile(r"[Rr]eplace\s+the\s+line\s+`([^`]+)`\s+(?:of|in)\s+`([^`]+)`[^`]*\Z")
 _EXIT = re.compile(r"#.*\bexits with ([0-9]+)\b")
+_EXPORT = re.compile(r"export (\w+)=(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +128,13 @@ class Shell:
     """Types into a shell that has this tagsweep, no docker, and of the environment only what it is given."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
+        self._environment = dict(environment)
 
     def type(self, command: str, directory: Path) -> tuple[int, str]:
-        """Run one command with bash."""
+        """Run one command with bash; what it exports holds for the next ones too."""
+        if exported := _EXPORT.fullmatch(command):
+            self._environment[exported[1]] = exported[2]
+            return 0, ""
         tools = directory.parent / "tools"
         tools.mkdir(exist_ok=True)
         for name, text in _TOOLS.items():
