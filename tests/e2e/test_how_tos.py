@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
+from tagsweep.model.schedule import Attempt, AttemptResult
+from tagsweep.report import messages
+from tagsweep.report.attempt import AttemptReport
 from tests.e2e.walk import Save, Shell, Typed, follow, steps
 from tests.unit.report.test_jobs import vendored_schema
 
@@ -99,6 +103,16 @@ def test_every_metric_has_its_place_on_its_page() -> None:
     """The page names each metric that a run can write, and no other."""
     source = (PAGES.parents[1] / "src/tagsweep/report/metrics.py").read_text(encoding="utf-8")
     written = set(re.findall(r'(?:_family|_instant)\(\s*"([a-z_]+)"', source))
-    named = set(re.findall(r"`tagsweep_([a-z_]+)", (PAGES / "metrics.md").read_text(encoding="utf-8")))
+    named = set(re.findall(r"\btagsweep_([a-z_]+)", text_of("metrics.md")))
     assert len(written) > 8
     assert named == written
+
+
+def test_every_field_of_the_webhook_has_its_place_on_its_page() -> None:
+    """The table of the page has each field of the document that a webhook gets, and no other."""
+    at = datetime(2026, 10, 1, 4, tzinfo=UTC)
+    attempt = Attempt(policy="tagsweep.yaml", due=None, began_at=at, result=AttemptResult.NOTHING)
+    document = messages.webhook(AttemptReport(attempt=attempt, exit_code=0))
+    table = text_of("notifications.md").partition("## The document")[2]
+    named = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    assert named | {"schema", "version"} == set(document)

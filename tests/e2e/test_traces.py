@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -16,6 +18,9 @@ from tagsweep.testing.fake import FakeRegistry
 from tests.e2e.kit import GATEWAY, Place, fill, gateway, part_of, policy
 from tests.e2e.serving import Handler, serving
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "metrics.md"
+ONLY_THEN = {"tagsweep.refused", "tagsweep.due", "tagsweep.steps.failed"}
+"""Attributes that a sweep has only where a guard refused, a date was due, or a step failed."""
 VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
@@ -97,6 +102,20 @@ def test_a_sweep_is_one_trace_with_its_parts(
     assert by_name["apply repository"]["tagsweep.repository"] == f"{registry.host}/{GATEWAY}"
     named = {one.key: one.value.string_value for one in got[0].resource_spans[0].resource.attributes}
     assert named["service.name"] == "tagsweep"
+
+
+@pytest.mark.usefixtures("registry")
+def test_the_page_shows_the_spans_and_their_attributes(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/how-to/metrics.md names every span of a sweep, and no attribute that a sweep does not have."""
+    with collector() as (endpoint, got):
+        monkeypatch.setenv(VARIABLE, endpoint)
+        place.run("run", "-c", str(place.policy))
+    sent = {span.name: {one.key for one in span.attributes} for span in spans_of(got)}
+    page = PAGE.read_text(encoding="utf-8")
+    lines = re.findall(r"^[│├└─ ]*([a-z]+(?: [a-z]+)*) {2,}(tagsweep\..*)$", page, re.MULTILINE)
+    assert {name for name, _ in lines} == sent.keys()
+    for name, attributes in lines:
+        assert set(re.findall(r"tagsweep\.[a-z.]+", attributes)) - ONLY_THEN <= sent[name], name
 
 
 def test_an_error_is_the_status_of_its_spans(
