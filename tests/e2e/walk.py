@@ -1,8 +1,8 @@
 """Following a how-to page word for word: its files are written, its commands run, in order, in an empty directory.
 
-A block ``sh`` is what the reader types. A block after "Save this as `NAME`" is a file; one after "Replace the line
-`LINE` of `NAME`" takes that line's place. Other blocks are for reading. A command that does not end with 0 says so in
-its comment: ``# exits with 3``. ``RUN`` is the last run's id.
+A block ``sh`` is what the reader types, and of a block ``console`` what stands after a ``$``. A block after "Save this
+as `NAME`" is a file; one after "Replace the line `LINE` of `NAME`" takes that line's place. Other blocks are for
+reading. A command that does not end with 0 says so in its comment: ``# exits with 3``. ``RUN`` is the last run's id.
 
 Whoever follows types with one of two hands: ``Shell`` starts each command as a reader does, ``Here`` calls the command
 line in this process, which is quicker.
@@ -11,6 +11,7 @@ line in this process, which is quicker.
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shlex
@@ -33,6 +34,7 @@ _BLOCK = re.compile(
 _SAVE = re.compile(r"[Ss]ave\s+(?:this|it)\s+as\s+`([^`]+)`[^`]*\Z")
 _REPLACE = re.compile(r"[Rr]eplace\s+the\s+line\s+`([^`]+)`\s+(?:of|in)\s+`([^`]+)`[^`]*\Z")
 _EXIT = re.compile(r"#.*\bexits with ([0-9]+)\b")
+_PROMPT = re.compile(r"^\$ (.*\n)", re.MULTILINE)
 _EXPORT = re.compile(r"export (\w+)=(\S+)")
 
 
@@ -86,6 +88,8 @@ def steps(page: str) -> Iterator[Save | Replace | Type]:
             yield Replace(found[2], found[1], text)
         elif block["language"] == "sh":
             yield from _commands(text)
+        elif block["language"] == "console":
+            yield from _commands("".join(_PROMPT.findall(text)))
 
 
 def _commands(block: str) -> Iterator[Type]:
@@ -166,6 +170,9 @@ class Here:
         self._patch.chdir(directory)
         program, *words = shlex.split(command, comments=True)
         assert program == "tagsweep", command
+        if "RUN" in words:
+            history = run_here(["history", "--json", "--state", str(self._state)])
+            words[words.index("RUN")] = json.loads(history.out)["runs"][0]["id"]
         if "<" in words:
             at = words.index("<")
             self._patch.setattr("sys.stdin", io.StringIO((directory / words[at + 1]).read_text(encoding="utf-8")))
