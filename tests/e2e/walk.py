@@ -168,16 +168,17 @@ class Here:
     def type(self, command: str, directory: Path) -> tuple[int, str]:
         """Run one command of tagsweep, in the directory."""
         self._patch.chdir(directory)
+        self._patch.setenv("TAGSWEEP_STATE", str(self._state))
         program, *words = shlex.split(command, comments=True)
         assert program == "tagsweep", command
         if "RUN" in words:
-            history = run_here(["history", "--json", "--state", str(self._state)])
+            history = run_here(["history", "--json"])
             words[words.index("RUN")] = json.loads(history.out)["runs"][0]["id"]
         if "<" in words:
             at = words.index("<")
             self._patch.setattr("sys.stdin", io.StringIO((directory / words[at + 1]).read_text(encoding="utf-8")))
             del words[at : at + 2]
-        result = run_here([*words, "--state", str(self._state)])
+        result = run_here(words)
         return result.code, result.text
 
 
