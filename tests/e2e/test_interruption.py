@@ -24,6 +24,8 @@ from tagsweep.testing.images import cosign_signature, cosign_tag
 from tagsweep.testing.tensorzero import shaped
 from tests.e2e.kit import GATEWAY, Place, finish, policy
 
+SLOW = pytest.mark.slow
+SHARES = [0.02, 0.45, 0.97, *(pytest.param(share, marks=SLOW) for share in (0.15, 0.3, 0.6, 0.75))]
 BOTH = pytest.mark.parametrize("dialect", [DISTRIBUTION_2_8, DISTRIBUTION_3], ids=lambda dialect: str(dialect.name))
 
 
@@ -146,7 +148,7 @@ def kill(child: subprocess.Popen[str], _request: LoggedRequest) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("share", [0.02, 0.15, 0.3, 0.45, 0.6, 0.75, 0.97])
+@pytest.mark.parametrize("share", SHARES)
 def test_killed_at_any_request(place: Place, dialect: Dialect, share: float) -> None:
     """`kill -9` after any share of the requests (rights, snapshot, deletions, verification): the end is the same."""
     expected, requests = uninterrupted(place.directory, dialect)
@@ -160,7 +162,7 @@ def test_killed_at_any_request(place: Place, dialect: Dialect, share: float) -> 
 
 
 @BOTH
-@pytest.mark.parametrize("number", [1, 4, 20])
+@pytest.mark.parametrize("number", [1, pytest.param(4, marks=SLOW), 20])
 def test_killed_just_after_the_registry_deleted(place: Place, dialect: Dialect, number: int) -> None:
     """Killed when the k-th deletion is done and its answer has not come: it counts as done by this run."""
     expected, _ = uninterrupted(place.directory, dialect)

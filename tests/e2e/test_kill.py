@@ -10,7 +10,19 @@ import pytest
 
 from tagsweep.testing.dialects import DISTRIBUTION_2_8, DISTRIBUTION_3, Dialect
 from tagsweep.testing.fake import FakeRegistry, LoggedRequest
-from tests.e2e.kit import GATEWAY, SHA, Place, both_sizes, fill, finish, gateway, policy, shared_with_release, size
+from tests.e2e.kit import (
+    GATEWAY,
+    SHA,
+    WHOLE,
+    Place,
+    both_sizes,
+    fill,
+    finish,
+    gateway,
+    policy,
+    shared_with_release,
+    size,
+)
 
 Hook = Callable[[LoggedRequest], None]
 
@@ -32,10 +44,12 @@ def killer(child: list[subprocess.Popen[str]], method: str, number: int) -> Hook
 points = [("GET", 5), ("DELETE", 3), ("DELETE", 12), ("DELETE", 60), ("DELETE", 200), ("HEAD", 700)]
 
 
+@both_sizes
 @pytest.mark.parametrize("dialect", [DISTRIBUTION_2_8, DISTRIBUTION_3], ids=lambda dialect: str(dialect.name))
 @pytest.mark.parametrize(("method", "number"), points)
 def test_killed_and_resumed_is_as_never_killed(place: Place, dialect: Dialect, method: str, number: int) -> None:
     """Hazard 46: killed with -9 while saving, deleting or verifying, the same command ends alike, with one record."""
+    number = max(1, number * size().tags // WHOLE.tags)  # the points are those of the whole list
     child: list[subprocess.Popen[str]] = []
     with FakeRegistry(dialect) as registry:
         tags = fill(registry, gateway())
