@@ -6,7 +6,7 @@ import pytest
 
 from tagsweep.testing.dialects import DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry, LoggedRequest
-from tests.e2e.kit import GATEWAY, Place, fill, gateway, policy, removed
+from tests.e2e.kit import GATEWAY, Place, both_sizes, fill, gateway, policy, removed
 
 
 def lose_ledger(place: Place) -> None:
@@ -14,6 +14,7 @@ def lose_ledger(place: Place) -> None:
     (place.state / "ledger.sqlite").unlink()
 
 
+@both_sizes
 def test_a_run_is_shown_verified_and_taken_back_without_its_ledger(place: Place) -> None:
     """History has the run as it was; verify and restore work by its files."""
     with FakeRegistry(DISTRIBUTION_3) as registry:
@@ -34,6 +35,7 @@ def test_a_run_is_shown_verified_and_taken_back_without_its_ledger(place: Place)
         assert place.last_run()["status"] == "restored"
 
 
+@both_sizes
 def test_a_plan_that_was_used_is_not_used_again(place: Place) -> None:
     """Without its ledger as with it, a plan is applied once (exit 5)."""
     with FakeRegistry(DISTRIBUTION_3) as registry:
@@ -45,6 +47,7 @@ def test_a_plan_that_was_used_is_not_used_again(place: Place) -> None:
         assert "was applied already" in place.apply(expect=5).err
 
 
+@both_sizes
 def test_an_interrupted_run_is_taken_up_without_its_ledger(place: Place) -> None:
     """The same run goes on, and knows what it did: all that it removed can be put back."""
     with FakeRegistry(DISTRIBUTION_3) as registry:
@@ -73,6 +76,7 @@ def test_an_interrupted_run_is_taken_up_without_its_ledger(place: Place) -> None
         assert registry.tags(GATEWAY) == before
 
 
+@both_sizes
 @pytest.mark.parametrize("name", ["plan.json", "journal.jsonl"])
 def test_a_run_whose_files_are_damaged_is_told_and_hides_no_other(place: Place, name: str) -> None:
     """What cannot be read is named in a note, and the runs that can be read are there."""

@@ -113,6 +113,7 @@ def spoil(place: Place, statement: str) -> None:
         assert database.execute(statement).rowcount > 0
 
 
+@both_sizes
 @pytest.mark.parametrize(
     "statement",
     [
