@@ -94,9 +94,13 @@ class _Ending:
         self._reader, self._writer = socket.socketpair()
         self._writer.settimeout(0)
 
-    def tell(self) -> None:
-        """Say that it is to end."""
-        self._writer.send(b"x")
+    def listen(self) -> int:
+        """Let each signal write to the socket as it comes, and return what they wrote to before.
+
+        Not the handler of Python, which runs only between two of its instructions: for a signal just before the wait
+        begins, that is after the wait.
+        """
+        return signal.set_wakeup_fd(self._writer.fileno())
 
     def within(self, seconds: float) -> bool:
         """Wait that long and return whether it was told to end, at once where it was."""
@@ -115,10 +119,10 @@ def _told_to_end() -> Iterator[_Ending]:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        ending.tell()
         for number, handler in before.items():
             signal.signal(number, handler)
 
+    wakes = ending.listen()
     for number in before:
         signal.signal(number, handle)
     try:
@@ -126,6 +130,7 @@ def _told_to_end() -> Iterator[_Ending]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(wakes)
         ending.close()
 
 
