@@ -8,27 +8,26 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
 from tagsweep.core.options import OptionReader
 from tagsweep.drivers import oci_probe
 from tagsweep.drivers.acr_login import AcrLogin
+from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.oci_answers import NOT_FOUND, certainly_absent, expect, unclear
-from tagsweep.drivers.oci_hosts import endpoint
-from tagsweep.drivers.over_oci import OverOci, as_digest, need
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci, as_digest
+from tagsweep.drivers.vendor_lists import moment
 from tagsweep.http.challenge import Scope
 from tagsweep.http.failures import read_error
 from tagsweep.http.paging import next_link
-from tagsweep.http.transport import CurlTransport
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import Conflict, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.manifest import Manifest
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import Digest, is_tag, parse_tag
+from tagsweep.model.reference import Digest, is_tag
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
 _VERSION: Final = "api-version=2021-07-01"
@@ -39,7 +38,6 @@ _HEADERS: Final = {"Accept": "application/json"}
 _LARGEST_PAGE: Final = 64 * 1024 * 1024
 # createdTime is that of the first push, which a later push of the same tag leaves as it was: it would make tags older.
 _TIMES: Final = {TimeOrigin.PUSHED: "lastUpdateTime", TimeOrigin.UPDATED: "lastUpdateTime"}
-_NOT_PROBED: Final = Capability(support=Support.UNKNOWN, why="not probed yet")
 _UNDO: Final = (
     "where soft delete (a preview) is on, what was deleted stays in the recycle bin for 1 to 90 days: az acr manifest "
     "restore; else tagsweep restore, as long as the layers are there"
@@ -71,13 +69,10 @@ class AcrDriver(OverOci):
     name = "acr"
 
     def __init__(self, *, oci: OciDriver, login: AcrLogin, place: str) -> None:
-        self._oci = oci
+        super().__init__(place=place, oci=oci)
         self._login = login
-        self._place = place
         self._lock = threading.Lock()
         self._locks: dict[str, _Locks] = {}
-        self._probed: dict[str, Capabilities] = {}
-        self._probing = threading.Lock()
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> AcrDriver:
@@ -88,67 +83,37 @@ class AcrDriver(OverOci):
         options = OptionReader(f"registries: {settings.host}", settings.options)
         entra = options.flag("entra")
         options.done()
-        where = endpoint(settings)
-        login = AcrLogin(
-            where.host,
-            where.base_url,
-            transport=CurlTransport(place=settings.host, ca=settings.ca),
-            clock=clock,
-            entra=entra,
-        )
-        oci = OciDriver(
-            settings,
-            transport=CurlTransport(
-                place=settings.host,
-                ca=settings.ca,
-                client_certificate=settings.client_certificate,
-                client_key=settings.client_key,
-            ),
-            lookup=login.find,
-            clock=clock,
-            progress=progress,
-        )
-        return cls(oci=oci, login=login, place=where.host)
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many requests were sent so far, by method."""
-        return self._oci.counts
+        connection = Connection.to(settings, clock=clock, progress=progress)
+        where = connection.where
+        login = AcrLogin(where.host, where.base_url, transport=connection.api_transport, clock=clock, entra=entra)
+        return cls(oci=connection.oci(login.find), login=login, place=where.host)
 
     def close(self) -> None:
         """Give back the connections."""
-        self._oci.close()
+        super().close()
         self._login.close()
 
     # --- abilities ------------------------------------------------------------------------------------------------
-    def capabilities(self, repository: str) -> Capabilities:
-        """Return what was probed in ``repository``, or Unknown for what a probe would tell."""
-        known = self._probed.get(repository)
-        if known is not None:
-            return known
+    def declared(self) -> Capabilities:
+        """Return what is known of this registry without asking it."""
         return Capabilities(
-            delete_tag=_NOT_PROBED,
-            delete_manifest=_NOT_PROBED,
-            referrers=_NOT_PROBED,
+            delete_tag=NOT_PROBED,
+            delete_manifest=NOT_PROBED,
+            referrers=NOT_PROBED,
             times=frozenset(_TIMES),
-            reads_count_as_pulls=self._oci.capabilities(repository).reads_count_as_pulls,
+            reads_count_as_pulls=self._oci.capabilities("").reads_count_as_pulls,
             undo=_UNDO,
             reclaim=_RECLAIM,
         )
 
-    def probe(self, repository: str) -> Capabilities:
-        """Find out, once, what these credentials may do: by asking to untag and delete what is absent."""
-        with self._probing:
-            known = self._probed.get(repository)
-            if known is None:
-                known = replace(
-                    self.capabilities(repository),
-                    delete_tag=self._probe_untag(repository),
-                    delete_manifest=self._oci.probe(repository).delete_manifest,
-                    referrers=self._oci.probe_referrers(repository),
-                )
-                self._probed[repository] = known
-            return known
+    def find_out(self, repository: str) -> Capabilities:
+        """Ask to untag and to delete what is absent."""
+        return replace(
+            self.declared(),
+            delete_tag=self._probe_untag(repository),
+            delete_manifest=self._oci.probe(repository).delete_manifest,
+            referrers=self._oci.probe_referrers(repository),
+        )
 
     def _probe_untag(self, repository: str) -> Capability:
         tag = oci_probe.random_tag()
@@ -157,10 +122,6 @@ class AcrDriver(OverOci):
         return oci_probe.by_deletion(lambda: self._untag(repository, tag), place=self._place, what="tag")
 
     # --- listing --------------------------------------------------------------------------------------------------
-    def list_repositories(self) -> Iterator[str]:
-        """Yield the paths of all repositories, where these credentials may list them."""
-        return self._oci.list_repositories()
-
     def list_tags(self, repository: str) -> tuple[ListedTag, ...]:
         """Return every tag with its digest, its times and why it is locked, if it or its manifest is."""
         doing = f"list the tags of {repository}"
@@ -171,7 +132,7 @@ class AcrDriver(OverOci):
             if not isinstance(name, str) or not is_tag(name):
                 raise ProtocolViolation(f"{self._place}: cannot {doing}: the list holds {str(name)[:130]!r}")
             digest = as_digest(entry.get("digest"), place=self._place, doing=doing)
-            times = {origin: at for origin, key in _TIMES.items() if (at := _moment(entry.get(key))) is not None}
+            times = {origin: at for origin, key in _TIMES.items() if (at := moment(entry.get(key))) is not None}
             locked = _lock_of(entry, "the tag") or locks.why(digest)
             twice = name in listed and listed[name].digest != digest  # it was moved while the pages were read
             listed[name] = ListedTag(
@@ -238,10 +199,7 @@ class AcrDriver(OverOci):
         return expect(response, _OK, place=self._place, doing=doing)
 
     # --- changes --------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
-        """Remove the tag and nothing else; False if it was absent."""
-        doing = f"untag {repository}:{parse_tag(tag)}"
-        need(self.capabilities(repository).delete_tag, place=self._place, doing=doing)
+    def _remove(self, repository: str, tag: str, doing: str) -> bool:
         response = self._untag(repository, tag)
         if certainly_absent(response, place=self._place, doing=doing):
             return False
@@ -251,7 +209,7 @@ class AcrDriver(OverOci):
     def delete_manifest(self, repository: str, digest: Digest) -> bool:
         """Delete the manifest with every tag on it; False if it was absent. Conflict where a lock needs it."""
         doing = f"delete {repository}@{digest.short}"
-        need(self.capabilities(repository).delete_manifest, place=self._place, doing=doing)
+        self._require(repository, lambda able: able.delete_manifest, doing)
         with self._lock:
             known = self._locks.get(repository)
         why = (known if known is not None else self._read_locks(repository)).why(digest)
@@ -299,12 +257,3 @@ def _lock_of(entry: Mapping[str, Any], what: str) -> str:
         return ""
     off = [name for name in ("deleteEnabled", "writeEnabled") if attributes.get(name) is False]
     return f"{what} is locked in Azure Container Registry ({', '.join(off)}: false)" if off else ""
-
-
-def _moment(value: object) -> datetime | None:
-    """Return a time in UTC, or None for one that is absent, not to be read or without its offset."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None and moment.year > 1970 else None  # noqa: PLR2004

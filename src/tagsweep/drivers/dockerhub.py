@@ -6,8 +6,6 @@ Removing a tag takes the tag alone: the manifest stays in storage, and no list s
 from __future__ import annotations
 
 import os
-import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
@@ -15,16 +13,17 @@ from urllib.parse import urlsplit
 
 from tagsweep.core.options import OptionReader
 from tagsweep.drivers import oci_probe
+from tagsweep.drivers.connection import curl_transport
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.drivers.dockerhub_api import HubApi, api_address
 from tagsweep.drivers.dockerhub_login import ORGANIZATION_TOKEN, PERSONAL_TOKEN
 from tagsweep.drivers.dockerhub_tags import TIMES
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.http.auth import Lookup
 from tagsweep.http.failures import failure, read_error
 from tagsweep.http.retry import RetryPolicy
-from tagsweep.http.transport import CurlTransport
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import (
     AuthenticationFailed,
@@ -34,14 +33,13 @@ from tagsweep.model.errors import (
     RegistryError,
     Unsupported,
 )
-from tagsweep.model.manifest import Descriptor, RawManifest
+from tagsweep.model.manifest import Descriptor
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import Digest, parse_tag
+from tagsweep.model.reference import Digest
 from tagsweep.ports import Clock, ListedTag, Progress, Transport
 
 _FORBIDDEN, _NOT_FOUND = 403, 404
 _REMOVED: Final = frozenset({200, 202, 204})
-_NOT_PROBED: Final = Capability(support=Support.UNKNOWN, why="not probed yet")
 _NOT_BY_DIGEST: Final = Capability(
     why="what Docker Hub deletes by digest is not certain, so it is done only where the policy says so "
     "(registries: docker.io: options: {delete_manifests: true})"
@@ -57,7 +55,7 @@ _RECLAIM: Final = (
 _RIGHTS: Final = "log in as an account that administers the repository, with a token for Read, Write & Delete"
 
 
-class HubDriver:
+class HubDriver(OverOci):
     """Implements :class:`tagsweep.ports.RegistryDriver` for Docker Hub. Made by :meth:`connect`.
 
     Options: ``api``, another address of the API (``DOCKER_HUB_API_URL`` in the environment does the same), and
@@ -92,76 +90,44 @@ class HubDriver:
             concurrency=settings.concurrency,
             policy=policy,
         )
-        self._oci = OciDriver(
-            settings, transport=transport, lookup=lookup, clock=clock, progress=progress, policy=policy
-        )
-        self._place = self._api.place
+        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress, policy=policy)
+        super().__init__(place=self._api.place, oci=oci, beside=self._api)
         self._progress = progress
-        self._probed: dict[str, Capabilities] = {}
-        self._probing = threading.Lock()
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> HubDriver:
         """Return a driver for Docker Hub; nothing is sent yet."""
-
-        def transport(place: str) -> Transport:
-            return CurlTransport(
-                place=place,
-                ca=settings.ca,
-                client_certificate=settings.client_certificate,
-                client_key=settings.client_key,
-            )
-
-        lookup = CredentialStore(endpoint(settings).host).find
         return cls(
             settings,
-            transport=transport(settings.host),
-            api_transport=transport,
-            lookup=lookup,
+            transport=curl_transport(settings),
+            api_transport=lambda place: curl_transport(settings, place=place),
+            lookup=CredentialStore(endpoint(settings).host).find,
             clock=clock,
             progress=progress,
         )
 
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many requests were sent so far to both APIs, by method."""
-        return Counter(self._oci.counts) + Counter(self._api.counts)
-
-    def close(self) -> None:
-        """Give back the connections."""
-        self._oci.close()
-        self._api.close()
-
     # --- abilities ------------------------------------------------------------------------------------------------
-    def capabilities(self, repository: str) -> Capabilities:
-        """Return what was probed in ``repository``, or Unknown for what a probe would tell."""
-        known = self._probed.get(repository)
-        if known is not None:
-            return known
+    def declared(self) -> Capabilities:
+        """Return what is known of Docker Hub without asking it."""
         return Capabilities(
-            delete_tag=_NOT_PROBED,
-            delete_manifest=_NOT_PROBED if self._by_digest else _NOT_BY_DIGEST,
-            referrers=_NOT_PROBED,
+            delete_tag=NOT_PROBED,
+            delete_manifest=NOT_PROBED if self._by_digest else _NOT_BY_DIGEST,
+            referrers=NOT_PROBED,
             times=frozenset(TIMES),
             reads_count_as_pulls=True,
             reclaim=_RECLAIM,
         )
 
-    def probe(self, repository: str) -> Capabilities:
-        """Find out, once, what these credentials may do: by the account's rights on the repository, and by asking to
-        remove a tag that is absent. Raises NotFound where they cannot see the repository.
+    def find_out(self, repository: str) -> Capabilities:
+        """Ask for the account's rights on the repository, and to remove a tag that is absent. Raises NotFound where
+        they cannot see the repository.
         """
-        with self._probing:
-            known = self._probed.get(repository)
-            if known is None:
-                known = replace(
-                    self.capabilities(repository),
-                    delete_tag=self._probe_tag(repository),
-                    delete_manifest=self._probe_manifest(repository),
-                    referrers=self._probe_referrers(repository),
-                )
-                self._probed[repository] = known
-            return known
+        return replace(
+            self.declared(),
+            delete_tag=self._probe_tag(repository),
+            delete_manifest=self._probe_manifest(repository),
+            referrers=self._probe_referrers(repository),
+        )
 
     def _probe_tag(self, repository: str) -> Capability:
         described = self._api.describe(repository)
@@ -240,19 +206,11 @@ class HubDriver:
         return self._api.tags(repository)
 
     # --- removing -------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
-        """Remove the tag and nothing else; False if it was absent."""
-        parse_tag(tag)
-        capability = self.capabilities(repository).delete_tag
-        if not capability.usable:
-            raise Unsupported(
-                f"{self._place}: cannot remove the tag {tag} of {repository}: {capability.why}",
-                remedy="tagsweep doctor shows what these credentials can do",
-            )
+    def _remove(self, repository: str, tag: str, doing: str) -> bool:
         response = self._api.remove(repository, tag)
         if response.status in _REMOVED:
             return True
-        error = failure(response, place=self._place, doing=f"remove the tag {tag} of {repository}")
+        error = failure(response, place=self._place, doing=doing)
         if response.status == _NOT_FOUND:
             # The same answer hides what one may not see, so the registry itself is asked.
             if self._oci.resolve_tag(repository, tag) is None:
@@ -269,41 +227,10 @@ class HubDriver:
             return PermissionDenied(str(error), remedy=_RIGHTS, status=_FORBIDDEN)
         return Conflict(f"{error}; {locked}", remedy="make a new plan, in which it stays", status=_FORBIDDEN)
 
-    def delete_manifest(self, repository: str, digest: Digest) -> bool:
-        """Delete the manifest by digest, where the policy says so."""
-        if not self.capabilities(repository).delete_manifest.usable:
-            why = self.capabilities(repository).delete_manifest.why
-            raise Unsupported(f"{self._place}: cannot delete the manifest {digest.short} of {repository}: {why}")
-        return self._oci.delete_manifest(repository, digest)
-
     # --- the registry API -----------------------------------------------------------------------------------------
-    def resolve_tag(self, repository: str, tag: str) -> Digest | None:
-        """Return the digest that ``tag`` is on now, by a HEAD, which is not counted as a pull."""
-        return self._oci.resolve_tag(repository, tag)
-
-    def has_manifest(self, repository: str, digest: Digest) -> bool:
-        """Tell whether the manifest answers by digest, by a HEAD."""
-        return self._oci.has_manifest(repository, digest)
-
-    def fetch_manifest(self, repository: str, reference: str) -> RawManifest | None:
-        """Return the bytes under a tag or digest, or None if certainly absent. Docker Hub counts it as a pull."""
-        return self._oci.fetch_manifest(repository, reference)
-
     def list_referrers(self, repository: str, subject: Digest) -> tuple[Descriptor, ...] | None:
         """Return what refers to ``subject``, or None where Docker Hub has no such list."""
         found = self._oci.list_referrers(repository, subject)
         if found is None and self.capabilities(repository).referrers.usable:
             raise ProtocolViolation(f"{self._place}: the referrers of {repository}@{subject.short} did not answer")
         return found
-
-    def has_blob(self, repository: str, digest: Digest) -> bool:
-        """Tell whether the blob answers in this repository."""
-        return self._oci.has_blob(repository, digest)
-
-    def fetch_blob(self, repository: str, digest: Digest, *, max_bytes: int) -> bytes | None:
-        """Return a small blob, checked against its digest, or None if certainly absent."""
-        return self._oci.fetch_blob(repository, digest, max_bytes=max_bytes)
-
-    def put_manifest(self, repository: str, reference: str, manifest: RawManifest) -> Digest:
-        """Store exactly these bytes under a tag or their digest."""
-        return self._oci.put_manifest(repository, reference, manifest)

@@ -16,7 +16,7 @@ from tagsweep.drivers.ecr_api import PRIVATE, EcrApi, connect_api, moment
 from tagsweep.drivers.ecr_base import EcrBase, registry_of
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.oci_hosts import endpoint
-from tagsweep.drivers.over_oci import as_digest, need
+from tagsweep.drivers.over_oci import NOT_PROBED, as_digest
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import NotFound, PermissionDenied, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
@@ -24,7 +24,6 @@ from tagsweep.model.policy import RegistrySettings
 from tagsweep.model.reference import Digest, is_tag, parse_tag
 from tagsweep.ports import Clock, ListedTag, Progress
 
-_NOT_PROBED: Final = Capability(support=Support.UNKNOWN, why="not probed yet")
 _WHOLE_IMAGES: Final = Capability(
     why="with removal: archive whole images are archived, with all their tags; one tag of several stays"
 )
@@ -81,9 +80,9 @@ class EcrDriver(EcrBase):
     def declared(self) -> Capabilities:
         """Return what is known of this registry without asking it."""
         return Capabilities(
-            delete_tag=_WHOLE_IMAGES if self._archives else _NOT_PROBED,
-            delete_manifest=_NOT_PROBED,
-            referrers=_NOT_PROBED,
+            delete_tag=_WHOLE_IMAGES if self._archives else NOT_PROBED,
+            delete_manifest=NOT_PROBED,
+            referrers=NOT_PROBED,
             times=frozenset(_TIMES),
             reads_count_as_pulls=True,
             last_tag_takes_manifest=not self._archives,
@@ -91,25 +90,17 @@ class EcrDriver(EcrBase):
             reclaim=_RECLAIM_ARCHIVE if self._archives else _RECLAIM,
         )
 
-    def probe(self, repository: str) -> Capabilities:
-        """Find out, once, what these credentials may do: by the removal of an image that nobody has.
-
-        Raises NotFound where there is no such repository.
-        """
-        with self._probing:
-            known = self._probed.get(repository)
-            if known is None:
-                told = self._settings_in_words(repository)
-                deletion = self._probe_deletion(repository)
-                deletion = replace(deletion, why="; ".join((deletion.why, *told)))
-                known = replace(
-                    self.capabilities(repository),
-                    delete_tag=_WHOLE_IMAGES if self._archives else deletion,
-                    delete_manifest=deletion,
-                    referrers=self._oci.probe_referrers(repository),
-                )
-                self._probed[repository] = known
-            return known
+    def find_out(self, repository: str) -> Capabilities:
+        """Ask by the removal of an image that nobody has. Raises NotFound where there is no such repository."""
+        told = self._settings_in_words(repository)
+        deletion = self._probe_deletion(repository)
+        deletion = replace(deletion, why="; ".join((deletion.why, *told)))
+        return replace(
+            self.declared(),
+            delete_tag=_WHOLE_IMAGES if self._archives else deletion,
+            delete_manifest=deletion,
+            referrers=self._oci.probe_referrers(repository),
+        )
 
     def _probe_deletion(self, repository: str) -> Capability:
         image = {"imageDigest": oci_probe.random_digest()}
@@ -206,7 +197,7 @@ class EcrDriver(EcrBase):
         Raises Conflict where an index still lists it.
         """
         doing = f"{'archive' if self._archives else 'delete'} {repository}@{digest.short}"
-        need(self.capabilities(repository).delete_manifest, place=self._place, doing=doing)
+        self._require(repository, lambda able: able.delete_manifest, doing)
         if not self._archives:
             return self._api.delete_one(repository, {"imageDigest": digest}, doing=doing)
         if not self.has_manifest(repository, digest):

@@ -13,7 +13,7 @@ from tagsweep.drivers.ecr_api import PUBLIC, EcrApi, connect_api, moment
 from tagsweep.drivers.ecr_base import EcrBase, registry_of
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.oci_hosts import endpoint
-from tagsweep.drivers.over_oci import as_digest, need
+from tagsweep.drivers.over_oci import NOT_PROBED, as_digest
 from tagsweep.model.capability import Capabilities, Capability, Support
 from tagsweep.model.errors import InvalidReference, PermissionDenied, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
@@ -21,7 +21,6 @@ from tagsweep.model.policy import RegistrySettings
 from tagsweep.model.reference import Digest, is_tag
 from tagsweep.ports import Clock, ListedTag, Progress
 
-_NOT_PROBED: Final = Capability(support=Support.UNKNOWN, why="not probed yet")
 _RECLAIM: Final = "Amazon frees the space of deleted images by itself; nothing has to be done."
 
 
@@ -55,29 +54,24 @@ class EcrPublicDriver(EcrBase):
     def declared(self) -> Capabilities:
         """Return what is known of this registry without asking it."""
         return Capabilities(
-            delete_tag=_NOT_PROBED,
-            delete_manifest=_NOT_PROBED,
-            referrers=_NOT_PROBED,
+            delete_tag=NOT_PROBED,
+            delete_manifest=NOT_PROBED,
+            referrers=NOT_PROBED,
             times=frozenset({TimeOrigin.PUSHED, TimeOrigin.UPDATED}),
             reads_count_as_pulls=True,
             last_tag_takes_manifest=True,
             reclaim=_RECLAIM,
         )
 
-    def probe(self, repository: str) -> Capabilities:
-        """Find out, once, what these credentials may do: by the deletion of an image that nobody has."""
-        with self._probing:
-            known = self._probed.get(repository)
-            if known is None:
-                deletion = self._probe_deletion(repository)
-                known = replace(
-                    self.capabilities(repository),
-                    delete_tag=deletion,
-                    delete_manifest=deletion,
-                    referrers=self._oci.probe_referrers(repository),
-                )
-                self._probed[repository] = known
-            return known
+    def find_out(self, repository: str) -> Capabilities:
+        """Ask by the deletion of an image that nobody has."""
+        deletion = self._probe_deletion(repository)
+        return replace(
+            self.declared(),
+            delete_tag=deletion,
+            delete_manifest=deletion,
+            referrers=self._oci.probe_referrers(repository),
+        )
 
     def _probe_deletion(self, repository: str) -> Capability:
         doing = f"delete an absent image of {repository}"
@@ -139,5 +133,5 @@ class EcrPublicDriver(EcrBase):
     def delete_manifest(self, repository: str, digest: Digest) -> bool:
         """Delete the image with every tag on it; False if it was absent. Conflict where an index still lists it."""
         doing = f"delete {repository}@{digest.short}"
-        need(self.capabilities(repository).delete_manifest, place=self._place, doing=doing)
+        self._require(repository, lambda able: able.delete_manifest, doing)
         return self._api.delete_one(self._name(repository), {"imageDigest": digest}, doing=doing)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from tagsweep.core.options import OptionReader
+from tagsweep.drivers.connection import curl_transport
 from tagsweep.drivers.gar_login import GoogleLogin
 from tagsweep.drivers.gar_names import GarHost, known_host
 from tagsweep.drivers.oci import OciDriver
@@ -28,7 +28,6 @@ from tagsweep.model.capability import Capabilities, Capability
 from tagsweep.model.errors import NotFound, ProtocolViolation, RegistryError, Unsupported
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
-from tagsweep.model.reference import Digest
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
 _API: Final = "https://artifactregistry.googleapis.com"
@@ -57,14 +56,12 @@ class GarDriver(OverOci):
     def __init__(
         self, *, oci: OciDriver, rest: RestClient, login: GoogleLogin, host: GarHost | None, place: str
     ) -> None:
-        self._oci = oci
+        super().__init__(place=place, oci=oci, beside=rest)
         self._rest = rest
         self._login = login
         self._host = host
-        self._place = place
         self._lock = threading.Lock()
         self._told: dict[str, _Told] = {}
-        self._probed: dict[str, Capabilities] = {}
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> GarDriver:
@@ -92,32 +89,25 @@ class GarDriver(OverOci):
         )
         oci = OciDriver(
             settings,
-            transport=CurlTransport(place=settings.host, ca=settings.ca),
+            transport=curl_transport(settings),
             lookup=login.find,
             clock=clock,
             progress=progress,
         )
         return cls(oci=oci, rest=rest, login=login, host=known_host(place, location), place=place)
 
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many requests were sent so far to both APIs, by method."""
-        return Counter(self._oci.counts) + Counter(self._rest.counts)
-
     def close(self) -> None:
         """Give back the connections."""
-        self._oci.close()
-        self._rest.close()
+        super().close()
         self._login.close()
 
     # --- abilities ------------------------------------------------------------------------------------------------
-    def capabilities(self, repository: str) -> Capabilities:
-        """Return what was probed in ``repository``, or Unknown for what a probe would tell."""
-        known = self._probed.get(repository)
-        return known if known is not None else _as_google(self._oci.capabilities(repository))
+    def declared(self) -> Capabilities:
+        """Return what is known of this registry without asking it."""
+        return _as_google(self._oci.capabilities(""))
 
-    def probe(self, repository: str) -> Capabilities:
-        """Find out, once, what these credentials may do: by asking to delete a tag and a digest that are absent."""
+    def find_out(self, repository: str) -> Capabilities:
+        """Ask to delete a tag and a digest that are absent."""
         told = self._tell(repository)
         found = _as_google(self._oci.probe(repository))
         if told.virtual:
@@ -126,7 +116,7 @@ class GarDriver(OverOci):
         if told.words and found.delete_tag.usable:
             why = "; ".join((found.delete_tag.why, *told.words))
             found = replace(found, delete_tag=replace(found.delete_tag, why=why))
-        return self._probed.setdefault(repository, found)
+        return found
 
     def _tell(self, repository: str) -> _Told:
         """Return what the REST API tells of the repository, asked once; what it does not tell is said in words."""
@@ -160,10 +150,6 @@ class GarDriver(OverOci):
         )
 
     # --- listing --------------------------------------------------------------------------------------------------
-    def list_repositories(self) -> Iterator[str]:
-        """Yield what the catalog of the registry API has."""
-        return self._oci.list_repositories()
-
     def list_namespace(self, namespace: str) -> Iterator[str]:
         """Yield the images of one project at this host."""
         if self._host is None or not self._login.authorize():
@@ -237,22 +223,6 @@ class GarDriver(OverOci):
             return self._rest.find(f"/v1/{path}", doing=f"look for {repository}", about=repository) is None
         except RegistryError:
             return False
-
-    # --- changes --------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
-        """Remove the tag and nothing else; False if it was absent."""
-        self._refuse_if_virtual(repository)
-        return self._oci.delete_tag(repository, tag)
-
-    def delete_manifest(self, repository: str, digest: Digest) -> bool:
-        """Delete the manifest; False if it was absent. Conflict while it has a tag or an index lists it."""
-        self._refuse_if_virtual(repository)
-        return self._oci.delete_manifest(repository, digest)
-
-    def _refuse_if_virtual(self, repository: str) -> None:
-        known = self._told.get(repository)
-        if known is not None and known.virtual:
-            raise Unsupported(f"{self._place}: {repository} is in a virtual repository, which deletes nothing")
 
 
 def _as_google(found: Capabilities) -> Capabilities:

@@ -7,16 +7,17 @@ all the tags on it. Rules: docs.github.com, "REST API endpoints for packages", "
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from tagsweep.core.options import OptionReader
-from tagsweep.drivers.ghcr_abilities import NO_UNTAG, NOT_PROBED, abilities, by_answer, by_token, refused
+from tagsweep.drivers.connection import curl_transport
+from tagsweep.drivers.ghcr_abilities import abilities, by_answer, by_token, refused
 from tagsweep.drivers.ghcr_access import LOG_IN, GitHubCredentials, PatientTransport, api_url
 from tagsweep.drivers.ghcr_versions import API_VERSION, PackageVersions, Version
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.oci_hosts import endpoint
+from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
 from tagsweep.http.auth import Lookup
 from tagsweep.http.failures import failure, read_error
 from tagsweep.http.rest import RestClient
@@ -24,7 +25,6 @@ from tagsweep.http.transport import CurlTransport
 from tagsweep.model.capability import Capabilities
 from tagsweep.model.errors import Conflict, PermissionDenied, ProtocolViolation, Unsupported
 from tagsweep.model.inventory import TimeOrigin
-from tagsweep.model.manifest import Descriptor, RawManifest
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.model.reference import Digest
 from tagsweep.ports import Clock, ListedTag, Progress, Response, Transport
@@ -37,7 +37,7 @@ _NO_SUCH_VERSION: Final = 2**53 - 1
 """The number of no version: the largest whole number that JSON carries safely."""
 
 
-class GhcrDriver:
+class GhcrDriver(OverOci):
     """Implements :class:`tagsweep.ports.RegistryDriver`, :class:`tagsweep.ports.TakesBack` and
     :class:`tagsweep.ports.TellsTags` for ghcr.io, ghe.com and GitHub Enterprise Server.
     """
@@ -56,34 +56,30 @@ class GhcrDriver:
         clock: Clock,
         progress: Progress,
     ) -> None:
-        self._place = endpoint(settings).host
-        self._oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
-        self._rest = RestClient(
+        place = endpoint(settings).host
+        rest = RestClient(
             transport=PatientTransport(api_transport),
             base_url=api,
-            place=self._place,
+            place=place,
             clock=clock,
             progress=progress,
             headers=API_VERSION,
             concurrency=settings.concurrency,
         )
+        oci = OciDriver(settings, transport=transport, lookup=lookup, clock=clock, progress=progress)
+        super().__init__(place=place, oci=oci, beside=rest)
         self._owners = tuple(owners)
         self._lookup = lookup
         self._clock = clock
         self._progress = progress
         self._versions = PackageVersions(
-            self._rest,
-            authorization=self._authorization,
-            log_in=LOG_IN.format(host=self._place),
-            place=self._place,
+            rest, authorization=self._authorization, log_in=LOG_IN.format(host=place), place=place
         )
         self._lock = threading.Lock()
         self._ids: dict[str, dict[Digest, int]] = {}
         self._restoring = threading.Lock()
         self._deleted: dict[str, dict[Digest, Version]] = {}
         self._tokens: dict[str, str] = {}
-        self._probed: dict[str, Capabilities] = {}
-        self._probing = threading.Lock()
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> GhcrDriver:
@@ -97,12 +93,7 @@ class GhcrDriver:
         options.done()
         return cls(
             settings,
-            transport=CurlTransport(
-                place=settings.host,
-                ca=settings.ca,
-                client_certificate=settings.client_certificate,
-                client_key=settings.client_key,
-            ),
+            transport=curl_transport(settings),
             api_transport=CurlTransport(place=settings.host, ca=settings.ca),
             api=api,
             owners=owners,
@@ -111,27 +102,18 @@ class GhcrDriver:
             progress=progress,
         )
 
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many requests were sent so far, by method, to the registry and to the API."""
-        return Counter(self._oci.counts) + Counter(self._rest.counts)
-
     # --- abilities ------------------------------------------------------------------------------------------------
-    def capabilities(self, repository: str) -> Capabilities:
-        """Return what was probed in ``repository``; before that no deletion is known to work."""
-        known = self._probed.get(repository)
-        return known if known is not None else abilities(NOT_PROBED, NOT_PROBED)
+    def declared(self) -> Capabilities:
+        """Return what is known without asking: no deletion is known to work."""
+        return abilities(NOT_PROBED, NOT_PROBED)
 
-    def probe(self, repository: str) -> Capabilities:
-        """Find out, once, what the token may do: by its scopes, and by the deletion of a version that nobody has."""
-        with self._probing:
-            if repository not in self._probed:
-                _, headers = self._versions.package(repository)
-                deletion = by_token(self._token(repository), headers.get("x-oauth-scopes"))
-                if deletion is None:
-                    deletion = by_answer(self._versions.delete(repository, _NO_SUCH_VERSION), place=self._place)
-                self._probed[repository] = abilities(deletion, self._oci.probe_referrers(repository))
-            return self._probed[repository]
+    def find_out(self, repository: str) -> Capabilities:
+        """Ask what the token may do: by its scopes, and by the deletion of a version that nobody has."""
+        _, headers = self._versions.package(repository)
+        deletion = by_token(self._token(repository), headers.get("x-oauth-scopes"))
+        if deletion is None:
+            deletion = by_answer(self._versions.delete(repository, _NO_SUCH_VERSION), place=self._place)
+        return abilities(deletion, self._oci.probe_referrers(repository))
 
     # --- listing --------------------------------------------------------------------------------------------------
     def list_repositories(self) -> Iterator[str]:
@@ -213,21 +195,12 @@ class GhcrDriver:
             return self._ids.get(repository, {}).get(digest)
 
     # --- changes --------------------------------------------------------------------------------------------------
-    def delete_tag(self, repository: str, tag: str) -> bool:
-        """Raise Unsupported: GitHub cannot remove one tag alone."""
-        raise Unsupported(f"{self._place}: cannot delete the tag {tag} alone in {repository}: {NO_UNTAG.why}")
-
     def delete_manifest(self, repository: str, digest: Digest) -> bool:
         """Delete the version of this digest with all its tags; False if GitHub has none such.
 
         Raises Conflict where GitHub refuses for good: the last tagged version, a public one with many downloads.
         """
-        able = self.capabilities(repository).delete_manifest
-        if not able.usable:
-            raise Unsupported(
-                f"{self._place}: cannot delete the manifest {digest.short} in {repository}: {able.why}",
-                remedy="tagsweep doctor shows what this registry can do",
-            )
+        self._require(repository, lambda able: able.delete_manifest, f"delete {repository}@{digest.short}")
         number = self._number_of(repository, digest)
         if number is None:
             return False
@@ -300,40 +273,6 @@ class GhcrDriver:
                 # The newest deletion of a digest has the highest number, and is the one to bring back.
                 self._deleted[repository] = {each.digest: each for each in sorted(found, key=lambda each: each.id)}
             return self._deleted[repository].get(digest)
-
-    # --- through the registry API ---------------------------------------------------------------------------------
-    def resolve_tag(self, repository: str, tag: str) -> Digest | None:
-        """Return the digest that ``tag`` is on now, or None; a HEAD, which GitHub counts as no download."""
-        return self._oci.resolve_tag(repository, tag)
-
-    def has_manifest(self, repository: str, digest: Digest) -> bool:
-        """Tell whether the manifest answers by digest."""
-        return self._oci.has_manifest(repository, digest)
-
-    def fetch_manifest(self, repository: str, reference: str) -> RawManifest | None:
-        """Return the bytes under a tag or digest; GitHub counts this as a download."""
-        return self._oci.fetch_manifest(repository, reference)
-
-    def list_referrers(self, repository: str, subject: Digest) -> tuple[Descriptor, ...] | None:
-        """Return what refers to ``subject``, or None where the registry has no referrers API."""
-        return self._oci.list_referrers(repository, subject)
-
-    def has_blob(self, repository: str, digest: Digest) -> bool:
-        """Tell whether the blob answers in this repository."""
-        return self._oci.has_blob(repository, digest)
-
-    def fetch_blob(self, repository: str, digest: Digest, *, max_bytes: int) -> bytes | None:
-        """Return a small blob, or None."""
-        return self._oci.fetch_blob(repository, digest, max_bytes=max_bytes)
-
-    def put_manifest(self, repository: str, reference: str, manifest: RawManifest) -> Digest:
-        """Store exactly these bytes under a tag or their digest."""
-        return self._oci.put_manifest(repository, reference, manifest)
-
-    def close(self) -> None:
-        """Give back the connections."""
-        self._oci.close()
-        self._rest.close()
 
     # --- the token ------------------------------------------------------------------------------------------------
     def _token(self, repository: str) -> str:

@@ -22,7 +22,6 @@ _INSTALLATION: Final = "ghs_"
 """The token of a workflow or an app, which has permissions in place of scopes."""
 _FORBIDDEN, _NOT_FOUND = 403, 404
 
-NOT_PROBED: Final = Capability(support=Support.UNKNOWN, why="not probed yet")
 NO_UNTAG: Final = Capability(
     why="GitHub deletes versions, which are digests with all their tags; untag_by_moving: true under registries: "
     "removes one tag of many by moving it first"

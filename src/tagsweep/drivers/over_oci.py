@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
@@ -42,7 +43,7 @@ class OverOci(PassedThrough):
 
     _oci: OciDriver
 
-    def __init__(self, *, place: str, oci: OciDriver, beside: Beside) -> None:
+    def __init__(self, *, place: str, oci: OciDriver, beside: Beside | None = None) -> None:
         self._place = place
         self._oci = oci
         self._beside = beside
@@ -56,21 +57,22 @@ class OverOci(PassedThrough):
     @property
     def counts(self) -> Mapping[str, int]:
         """How many requests were sent so far to both APIs, by method."""
-        return Counter(self._oci.counts) + Counter(self._beside.counts)
+        return Counter(self._oci.counts) + Counter(self._beside.counts if self._beside is not None else {})
 
     def close(self) -> None:
         """Give back the connections."""
         self._oci.close()
-        self._beside.close()
+        if self._beside is not None:
+            self._beside.close()
 
     # --- abilities ------------------------------------------------------------------------------------------------
+    @abstractmethod
     def declared(self) -> Capabilities:
         """Return what is known of this registry without asking it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def find_out(self, repository: str) -> Capabilities:
         """Ask what these credentials may do in ``repository``, without any side effect."""
-        raise NotImplementedError
 
     def capabilities(self, repository: str) -> Capabilities:
         """Return what was probed in ``repository``, or Unknown for what a probe would tell."""

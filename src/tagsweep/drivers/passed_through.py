@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -11,13 +12,13 @@ from tagsweep.model.reference import Digest
 from tagsweep.ports import CountsRequests, ListedTag, ListsNamespaces, ReadsTimes, RegistryDriver, TakesBack
 
 
-class PassedThrough:
+class PassedThrough(ABC):
     """The part of :class:`tagsweep.ports.RegistryDriver` that is the driver's to which it is passed through."""
 
     @property
+    @abstractmethod
     def _through(self) -> RegistryDriver:
         """The driver that answers."""
-        raise NotImplementedError
 
     @property
     def counts(self) -> Mapping[str, int]:
