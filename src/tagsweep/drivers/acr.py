@@ -17,12 +17,12 @@ from tagsweep.drivers.acr_login import AcrLogin
 from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.oci_answers import NOT_FOUND, certainly_absent, expect, unclear
-from tagsweep.drivers.over_oci import NOT_PROBED, OverOci, as_digest
+from tagsweep.drivers.over_oci import OverOci, as_digest
 from tagsweep.drivers.vendor_lists import moment
 from tagsweep.http.challenge import Scope
 from tagsweep.http.failures import read_error
 from tagsweep.http.paging import next_link
-from tagsweep.model.capability import Capabilities, Capability, Support
+from tagsweep.model.capability import NOT_PROBED, Capabilities, Capability, Support
 from tagsweep.model.errors import Conflict, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.manifest import Manifest

@@ -17,12 +17,12 @@ from tagsweep.drivers import oci_probe
 from tagsweep.drivers.artifactory_files import PLATFORM, Place, TagFolder, folders, stands_alone
 from tagsweep.drivers.connection import Connection, api_address
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
+from tagsweep.drivers.over_oci import OverOci
 from tagsweep.drivers.vendor_access import authorized, basic, bearer, by_absent_tag, store_with_variables
 from tagsweep.drivers.vendor_lists import listed, within
 from tagsweep.http.auth import Credentials, Lookup
 from tagsweep.http.failures import failure
-from tagsweep.model.capability import Capabilities, Capability
+from tagsweep.model.capability import NOT_PROBED, Capabilities, Capability
 from tagsweep.model.errors import AuthenticationFailed, Conflict, InvalidReference, ProtocolViolation, Unsupported
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings

@@ -20,11 +20,11 @@ from tagsweep.drivers.dockerhub_login import ORGANIZATION_TOKEN, PERSONAL_TOKEN
 from tagsweep.drivers.dockerhub_tags import TIMES
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.oci_hosts import endpoint
-from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
+from tagsweep.drivers.over_oci import OverOci
 from tagsweep.http.auth import Lookup
 from tagsweep.http.failures import failure, read_error
 from tagsweep.http.retry import RetryPolicy
-from tagsweep.model.capability import Capabilities, Capability, Support
+from tagsweep.model.capability import NOT_PROBED, Capabilities, Capability, Support
 from tagsweep.model.errors import (
     AuthenticationFailed,
     Conflict,

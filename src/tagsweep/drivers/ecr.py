@@ -16,8 +16,8 @@ from tagsweep.drivers.ecr_api import PRIVATE, EcrApi, connect_api, moment
 from tagsweep.drivers.ecr_base import EcrBase, registry_of
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.oci_hosts import endpoint
-from tagsweep.drivers.over_oci import NOT_PROBED, as_digest
-from tagsweep.model.capability import Capabilities, Capability, Support
+from tagsweep.drivers.over_oci import as_digest
+from tagsweep.model.capability import NOT_PROBED, Capabilities, Capability, Support
 from tagsweep.model.errors import NotFound, PermissionDenied, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings

@@ -17,12 +17,12 @@ from tagsweep.drivers.ghcr_access import LOG_IN, GitHubCredentials, PatientTrans
 from tagsweep.drivers.ghcr_versions import API_VERSION, PackageVersions, Version
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.oci_hosts import endpoint
-from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
+from tagsweep.drivers.over_oci import OverOci
 from tagsweep.http.auth import Lookup
 from tagsweep.http.failures import failure, read_error
 from tagsweep.http.rest import RestClient
 from tagsweep.http.transport import CurlTransport
-from tagsweep.model.capability import Capabilities
+from tagsweep.model.capability import NOT_PROBED, Capabilities
 from tagsweep.model.errors import Conflict, PermissionDenied, ProtocolViolation, Unsupported
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings

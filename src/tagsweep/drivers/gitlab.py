@@ -18,12 +18,12 @@ from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.drivers.gitlab_access import GitLabAccess, find_access
 from tagsweep.drivers.gitlab_api import GitLabApi
-from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
+from tagsweep.drivers.over_oci import OverOci
 from tagsweep.drivers.vendor_access import once
 from tagsweep.http.auth import Credentials, Lookup
 from tagsweep.http.challenge import Scope
 from tagsweep.http.failures import failure, read_error
-from tagsweep.model.capability import Capabilities, Capability, Support
+from tagsweep.model.capability import NOT_PROBED, Capabilities, Capability, Support
 from tagsweep.model.errors import AuthenticationFailed, Conflict, PermissionDenied, RegistryError
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings

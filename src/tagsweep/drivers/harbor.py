@@ -16,12 +16,12 @@ from tagsweep.drivers import oci_probe
 from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.drivers.harbor_api import HarborApi
-from tagsweep.drivers.over_oci import NOT_PROBED, Remembering
+from tagsweep.drivers.over_oci import Remembering
 from tagsweep.drivers.vendor_access import once
 from tagsweep.drivers.vendor_lists import in_order
 from tagsweep.http.auth import Lookup
 from tagsweep.http.failures import failure, read_error
-from tagsweep.model.capability import Capabilities, Capability, Support
+from tagsweep.model.capability import NOT_PROBED, Capabilities, Capability, Support
 from tagsweep.model.errors import AuthenticationFailed, PermissionDenied
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings

@@ -16,7 +16,7 @@ from typing import Final, NoReturn, TypeVar
 from tagsweep.drivers import oci_probe, throwaway
 from tagsweep.drivers.passed_through import PassedThrough, with_abilities_of
 from tagsweep.drivers.turns import Turns
-from tagsweep.model.capability import Capabilities, Capability, Support
+from tagsweep.model.capability import NOT_PROBED, Capabilities, Capability, Support
 from tagsweep.model.errors import (
     AuthenticationFailed,
     Conflict,
@@ -90,7 +90,7 @@ class MovingDriver(PassedThrough):
         inner = self._inner.capabilities(repository)
         if inner.delete_tag.usable:
             return inner
-        return replace(inner, delete_tag=Capability(support=Support.UNKNOWN, why="not probed yet"))
+        return replace(inner, delete_tag=NOT_PROBED)
 
     def probe(self, repository: str) -> Capabilities:
         """Find out whether a tag can be moved away: manifests must be deletable, and pushing must be allowed."""

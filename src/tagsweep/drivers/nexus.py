@@ -16,11 +16,11 @@ from urllib.parse import quote, urlencode
 from tagsweep.core.options import OptionReader
 from tagsweep.drivers.connection import Connection, api_address
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
+from tagsweep.drivers.over_oci import OverOci
 from tagsweep.drivers.vendor_access import authorized, basic, by_absent_tag
 from tagsweep.drivers.vendor_lists import newest, objects, within
 from tagsweep.http.failures import failure
-from tagsweep.model.capability import Capabilities, Capability
+from tagsweep.model.capability import NOT_PROBED, Capabilities, Capability
 from tagsweep.model.errors import AuthenticationFailed, Conflict, InvalidReference, PermissionDenied
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings

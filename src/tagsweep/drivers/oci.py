@@ -36,7 +36,7 @@ from tagsweep.http.failures import failure, read_error
 from tagsweep.http.paging import listing
 from tagsweep.http.retry import RetryPolicy
 from tagsweep.http.transport import CurlTransport
-from tagsweep.model.capability import Capabilities, Capability, Support
+from tagsweep.model.capability import NOT_PROBED, Capabilities, Capability, Support
 from tagsweep.model.errors import InvalidReference, NotFound, ProtocolViolation, Unsupported
 from tagsweep.model.manifest import MANIFEST_TYPES, OCI_INDEX, Descriptor, Manifest, RawManifest, parse_manifest
 from tagsweep.model.policy import RegistrySettings
@@ -54,7 +54,6 @@ _NO_HEAD: Final = frozenset({405, 501})
 _LACKS_SOMETHING: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _REPOSITORY: Final = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
-_NOT_PROBED: Final = Capability(support=Support.UNKNOWN, why="not probed yet")
 
 
 class OciDriver:
@@ -122,9 +121,9 @@ class OciDriver:
         if known is not None:
             return known
         return Capabilities(
-            delete_tag=_NOT_PROBED,
-            delete_manifest=_NOT_PROBED,
-            referrers=_NOT_PROBED,
+            delete_tag=NOT_PROBED,
+            delete_manifest=NOT_PROBED,
+            referrers=NOT_PROBED,
             reads_count_as_pulls=self._endpoint.reads_count_as_pulls,
         )
 

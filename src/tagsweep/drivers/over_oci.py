@@ -11,14 +11,13 @@ from typing import Final, Protocol
 from tagsweep.drivers.oci import OciDriver
 from tagsweep.drivers.passed_through import PassedThrough
 from tagsweep.http.failures import failure
-from tagsweep.model.capability import Capabilities, Capability, Support
+from tagsweep.model.capability import Capabilities, Capability
 from tagsweep.model.errors import Conflict, InvalidReference, ProtocolViolation, RegistryError, Unsupported
 from tagsweep.model.reference import Digest, parse_tag
 from tagsweep.ports import Response
 
 _DONE: Final = frozenset({200, 202, 204})
 _NOT_FOUND: Final = 404
-NOT_PROBED: Final = Capability(support=Support.UNKNOWN, why="not probed yet")
 
 
 class Beside(Protocol):

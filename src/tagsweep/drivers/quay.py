@@ -15,13 +15,13 @@ from typing import Final
 from tagsweep.core.options import OptionReader
 from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
+from tagsweep.drivers.over_oci import OverOci
 from tagsweep.drivers.quay_api import QuayApi
 from tagsweep.drivers.vendor_access import once
 from tagsweep.drivers.vendor_lists import in_order
 from tagsweep.http.auth import Credentials, Lookup
 from tagsweep.http.failures import failure, read_error
-from tagsweep.model.capability import Capabilities, Capability, Support
+from tagsweep.model.capability import NOT_PROBED, Capabilities, Capability, Support
 from tagsweep.model.errors import ConfigurationError, Conflict
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings

@@ -18,12 +18,12 @@ from tagsweep.core.options import OptionReader
 from tagsweep.drivers.connection import Connection, api_address
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.drivers.oci_hosts import endpoint
-from tagsweep.drivers.over_oci import NOT_PROBED, Remembering
+from tagsweep.drivers.over_oci import Remembering
 from tagsweep.drivers.vendor_access import authorized, by_absent_tag, store_with_variables
 from tagsweep.drivers.vendor_lists import as_tag, digest_in, in_order, moment, objects, text_in, whole, within
 from tagsweep.http.auth import Credentials
 from tagsweep.http.failures import failure
-from tagsweep.model.capability import Capabilities, Capability
+from tagsweep.model.capability import NOT_PROBED, Capabilities, Capability
 from tagsweep.model.errors import ConfigurationError, Conflict, InvalidReference, NotFound, Unsupported
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings

@@ -15,11 +15,11 @@ from typing import Any, Final
 from tagsweep.core.options import OptionReader
 from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
+from tagsweep.drivers.over_oci import OverOci
 from tagsweep.drivers.vendor_access import authorized, basic
 from tagsweep.drivers.vendor_lists import moment, newest, objects, within
 from tagsweep.http.failures import failure
-from tagsweep.model.capability import Capabilities
+from tagsweep.model.capability import NOT_PROBED, Capabilities
 from tagsweep.model.errors import AuthenticationFailed, PermissionDenied, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings

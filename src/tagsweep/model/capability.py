@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from tagsweep.model.inventory import TimeOrigin
 
@@ -27,6 +28,9 @@ class Capability:
     def usable(self) -> bool:
         """True only where the ability is certain."""
         return self.support is Support.YES
+
+
+NOT_PROBED: Final = Capability(support=Support.UNKNOWN, why="not probed yet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.credentials import CredentialStore
-from tagsweep.drivers.over_oci import NOT_PROBED, OverOci
+from tagsweep.drivers.over_oci import OverOci
 from tagsweep.drivers.vendor_access import authorized, basic, by_absent_tag
 from tagsweep.http.failures import failure
-from tagsweep.model.capability import Capabilities, Capability
+from tagsweep.model.capability import NOT_PROBED, Capabilities, Capability
 from tagsweep.model.errors import Conflict, NotFound, ProtocolViolation
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
