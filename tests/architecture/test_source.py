@@ -89,6 +89,22 @@ def mocks_in(path: Path) -> list[str]:
     return mocks
 
 
+CODES = r"(?:: [A-Z]+[0-9]+(?:, [A-Z]+[0-9]+)*|\[[a-z, -]+\])"
+EXCEPTION = re.compile(rf"# (?:noqa|type: ignore|pragma: no cover){CODES}?(.*)")
+REASON = re.compile(r"[ #(-]*(?!(?:as above|the same|likewise)$)[A-Za-z0-9`…].*")
+
+
+@pytest.mark.parametrize("path", CODE, ids=shown)
+def test_every_exception_says_why_on_its_line(path: Path) -> None:
+    """Whatever a checker of types or style is told to let pass has its reason in words on the same line."""
+    bare = [
+        f"{shown(path)}:{number}: {line.strip()}"
+        for number, line in enumerate(text(path).splitlines(), start=1)
+        if (found := EXCEPTION.search(line)) and not REASON.fullmatch(found[1])
+    ]
+    assert bare == []
+
+
 def test_nothing_is_left_unfinished() -> None:
     """No code carries a marker of unfinished work."""
     assert [shown(path) for path in CODE if UNFINISHED.search(text(path))] == []

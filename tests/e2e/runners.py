@@ -23,7 +23,7 @@ class Runner(Place):
     def __init__(self, directory: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
         directory.mkdir()
         super().__init__(directory)
-        self.state = f"oci://{host}/{HOME}"  # type: ignore[assignment]
+        self.state = f"oci://{host}/{HOME}"  # type: ignore[assignment]  # a Place's is a directory
         self._monkeypatch = monkeypatch
 
     def run(self, *arguments: str, expect: int | None = 0) -> Result:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler, ABC):
     """Reads bodies and answers, and says nothing on standard error; a test says how, for each request alike."""
 
+    @abstractmethod
     def respond(self) -> None:
         """Answer one request; its method is ``command``."""
-        raise NotImplementedError
 
     def do_GET(self) -> None:
         self.respond()

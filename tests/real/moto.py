@@ -81,7 +81,7 @@ class Moto:
         request = urllib.request.Request(  # noqa: S310 - a server of this test on this machine
             f"{self.url}/moto-api/{what}", data=data, method="POST", headers={"Content-Type": "text/plain"}
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same server
             answer.read()
 
 

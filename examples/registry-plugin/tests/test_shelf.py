@@ -31,7 +31,7 @@ class ShelfApi:
         self.may_remove = may_remove
         self.frozen: set[str] = set()
         granted = READ_ONLY | {"push"}
-        self.access = BasicAccess(username="sweeper", password="secret-of-shelf", granted=frozenset(granted))  # noqa: S106
+        self.access = BasicAccess(username="sweeper", password="secret-of-shelf", granted=frozenset(granted))  # noqa: S106 - of a fake
 
     def attach(self, storage: Storage, *, base: str) -> None:  # noqa: ARG002 - no answer names the address
         """Take the registry's storage."""

@@ -172,7 +172,7 @@ def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
 # --- PEP 440 ------------------------------------------------------------------------------------------------------
 def _pep440(text: str) -> Version | None:
     from packaging.version import InvalidVersion  # noqa: PLC0415  # only policies that say pep440 pay for it
-    from packaging.version import Version as PythonVersion  # noqa: PLC0415  # the same
+    from packaging.version import Version as PythonVersion  # noqa: PLC0415  # only policies that say pep440 pay for it
 
     try:
         parsed = PythonVersion(text)

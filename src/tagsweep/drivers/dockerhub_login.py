@@ -19,7 +19,7 @@ from tagsweep.model.errors import AuthenticationFailed, ProtocolViolation, Regis
 from tagsweep.ports import Clock
 
 ORGANIZATION_TOKEN: Final = "dckr_oat_"  # noqa: S105 - how such tokens begin, and none itself
-PERSONAL_TOKEN: Final = "dckr_pat_"  # noqa: S105 - likewise
+PERSONAL_TOKEN: Final = "dckr_pat_"  # noqa: S105 - a prefix, no secret
 _LIFE: Final = 9 * 60.0
 """Seconds; a minute less than the API says, so that a token does not expire on its way."""
 _OK: Final = 200

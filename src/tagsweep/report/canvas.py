@@ -164,6 +164,6 @@ def _colored(span: Span) -> str:
     if span.style is Style.PLAIN or not span.text.strip():
         return span.text
     from rich.color import ColorSystem  # noqa: PLC0415  # rich costs 10 ms, and plain output does without it
-    from rich.style import Style as Look  # noqa: PLC0415  # as above
+    from rich.style import Style as Look  # noqa: PLC0415  # rich, only where it is needed
 
     return Look.parse(span.style.value).render(span.text, color_system=ColorSystem.STANDARD)

@@ -139,7 +139,7 @@ def _why_kept(reason: KeepReason) -> str:  # noqa: PLR0911  # one return for eac
             assert_never(reason)
 
 
-def _why_undecided(reason: UndecidedReason) -> str:  # noqa: PLR0911  # as above
+def _why_undecided(reason: UndecidedReason) -> str:  # noqa: PLR0911  # one return for each class of the union
     match reason:
         case TimeUnknown(rule=rule, origin=origin):
             return f"rule {quoted(rule)} needs its {origin_words(origin)}, which is not known"
@@ -221,7 +221,7 @@ def many(reasons: tuple[Reason, ...]) -> str:
             return _why_many_undecided(first, reasons)
 
 
-def _why_many_kept(first: KeepReason, reasons: tuple[Reason, ...]) -> str:  # noqa: PLR0911  # as above
+def _why_many_kept(first: KeepReason, reasons: tuple[Reason, ...]) -> str:  # noqa: PLR0911  # one return for each class of the union
     match first:
         case NoRuleMatches():
             return "no rule matches them"

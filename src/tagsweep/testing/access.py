@@ -58,7 +58,7 @@ class BearerAccess:
 
     username: str | None = "user"
     password: str = "secret"  # noqa: S105 - the default of a throw-away registry in a test
-    identity_token: str = "identity"  # noqa: S105 - likewise
+    identity_token: str = "identity"  # noqa: S105 - the default of a throw-away registry
     granted: frozenset[str] = EVERY_ACTION
     anonymous: frozenset[str] = READ_ONLY
     service: str = "fake"

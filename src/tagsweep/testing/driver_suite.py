@@ -40,7 +40,7 @@ class DriverSuite(AbilitySuite, FaultSuite):
     @pytest.fixture
     def harness(self) -> Iterator[Harness]:
         """Yield the registry under test; every subclass defines it."""
-        raise NotImplementedError("a subclass of DriverSuite defines the fixture 'harness'")
+        pytest.fail("define the fixture 'harness' in your subclass of DriverSuite", pytrace=False)
 
     @pytest.fixture
     def driver(self, harness: Harness) -> Iterator[RegistryDriver]:

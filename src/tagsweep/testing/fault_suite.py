@@ -48,7 +48,7 @@ class FaultSuite:
                 for at in range(1, _MOST_REQUESTS):
                     line.restart(_failing(at, status, lasting=lasting))
                     with connected(harness) as driver:
-                        found = line.told(lambda driver=driver: driver.list_tags(harness.repository))  # type: ignore[misc] # mypy cannot type a lambda's default
+                        found = line.told(driver.list_tags, harness.repository)
                     if not isinstance(found, _FAILED):
                         assert sorted(tag.name for tag in found) == sorted(names), f"request {at} answered {status}"
                     if line.number < at:
@@ -84,7 +84,7 @@ class FaultSuite:
             line.rule = _failing(1, status, lasting=True)
             for name, (look_up, truth) in look_ups.items():
                 with connected(harness) as driver:
-                    found = line.told(lambda driver=driver, look_up=look_up: look_up(driver))  # type: ignore[misc] # as above
+                    found = line.told(look_up, driver)
                 assert isinstance(found, _FAILED) or found == truth, f"{name}: {status} was read as {found!r}"
 
     def test_a_tag_is_looked_up_anew_each_time(self, harness: Harness, driver: RegistryDriver) -> None:
@@ -158,9 +158,9 @@ class FaultSuite:
             deletions = [make(driver, driver.probe(harness.repository)) for make in _deletions(harness, image.top)]
             assert driver.list_tags(harness.repository)
             where.remove_repository()
-            found = line.told(lambda: driver.list_tags(harness.repository))
+            found = line.told(driver.list_tags, harness.repository)
             assert isinstance(found, NotFound)
-            gone = line.told(lambda: driver.resolve_tag(harness.repository, "v1"))
+            gone = line.told(driver.resolve_tag, harness.repository, "v1")
             assert gone is None or isinstance(gone, RegistryError)
             for deleting in deletions:
                 done = line.told(deleting) if deleting is not None else False
@@ -219,10 +219,10 @@ class FaultSuite:
         with line_before(harness) as (_, line):
             for at in range(1, 8):
                 with connected(harness) as driver:
-                    line.restart(lambda number, request, perform, at=at: _echo(number >= at, request, perform))  # type: ignore[misc] # as above
-                    line.told(lambda driver=driver: driver.resolve_tag(harness.repository, "v1"))  # type: ignore[misc] # as above
-                    line.told(lambda driver=driver: driver.list_tags(harness.repository))  # type: ignore[misc] # as above
-                    known = line.told(lambda driver=driver: driver.probe(harness.repository))  # type: ignore[misc] # as above
+                    line.restart(_echoing(at))
+                    line.told(driver.resolve_tag, harness.repository, "v1")
+                    line.told(driver.list_tags, harness.repository)
+                    known = line.told(driver.probe, harness.repository)
                     shown = repr(driver) + (repr(known) if isinstance(known, Capabilities) else "")
                     assert not any(secret in shown for secret in line.secrets), "a credential is shown"
 
@@ -237,10 +237,10 @@ class FaultSuite:
                 with connected(harness) as driver:
                     known = driver.probe(harness.repository)
                     line.restart(_redirecting(at, status, stranger))
-                    listed = line.told(lambda driver=driver: driver.list_tags(harness.repository))  # type: ignore[misc] # as above
+                    listed = line.told(driver.list_tags, harness.repository)
                     assert isinstance(listed, _FAILED) or {tag.name for tag in listed} == {"v1", "v2"}
                     line.restart(_redirecting(1, status, stranger))
-                    found = line.told(lambda driver=driver: driver.resolve_tag(harness.repository, "v1"))  # type: ignore[misc] # as above
+                    found = line.told(driver.resolve_tag, harness.repository, "v1")
                     assert isinstance(found, _FAILED) or found == image.top
                     for make in _deletions(harness, image.top):
                         deleting = make(driver, known)
@@ -257,7 +257,7 @@ class FaultSuite:
         with line_before(harness) as (where, line), Stranger() as stranger, connected(harness) as driver:
             driver.probe(harness.repository)
             line.restart(lambda _, request, perform: stranger.linked(perform(request), home=where.base))
-            found = line.told(lambda: driver.list_tags(harness.repository))
+            found = line.told(driver.list_tags, harness.repository)
             assert isinstance(found, _FAILED) or {tag.name for tag in found} == names
             assert stranger.asked == []
 
@@ -315,6 +315,11 @@ def _redirecting(at: int, status: int, stranger: Stranger) -> Rule:
     return rule
 
 
-def _echo(echoes: bool, request: WireRequest, perform: Perform) -> Answer:  # noqa: FBT001 - private
-    sent = request.headers.get("authorization", "")
-    return error(500, "UNKNOWN", f"not understood: {sent}") if echoes and sent else perform(request)
+def _echoing(at: int) -> Rule:
+    """Repeat the credentials that are sent, from the request ``at`` on, as careless servers do in their errors."""
+
+    def rule(number: int, request: WireRequest, perform: Perform) -> Answer:
+        sent = request.headers.get("authorization", "")
+        return error(500, "UNKNOWN", f"not understood: {sent}") if number >= at and sent else perform(request)
+
+    return rule

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
-from typing import Final, Self, TypeAlias, TypeVar
+from typing import Final, ParamSpec, Self, TypeAlias, TypeVar
 
 import pytest
 
@@ -27,6 +27,7 @@ Rule: TypeAlias = Callable[[int, WireRequest, Perform], Answer]
 Told: TypeAlias = RegistryError | ConfigurationError
 """The errors that a driver may raise; anything else is a mistake of its own and ends the test."""
 _Value = TypeVar("_Value")
+_Given = ParamSpec("_Given")
 
 WEB_PAGE: Final = b"<html><body>Something went wrong, or you have to log in.</body></html>"
 """What proxies answer, with any status: no registry speaks so."""
@@ -83,10 +84,10 @@ class Line:
         """How many requests came since the rule began."""
         return self._number
 
-    def told(self, call: Callable[[], _Value]) -> _Value | Told:
+    def told(self, call: Callable[_Given, _Value], *given: _Given.args, **named: _Given.kwargs) -> _Value | Told:
         """Return what ``call`` returns or what error it raises; no error may show a credential."""
         try:
-            return call()
+            return call(*given, **named)
         except (RegistryError, ConfigurationError) as problem:
             self.check(problem)
             return problem

@@ -117,7 +117,7 @@ def source(base: Path, *, cache: str | Path = "", name: str = "test", **options:
 
 
 def collect(base: Path, **options: object) -> UsageReport:
-    return source(base, **options).collect(NOW)  # type: ignore[arg-type]
+    return source(base, **options).collect(NOW)  # type: ignore[arg-type]  # options are whatever a test gives
 
 
 def found(report: UsageReport) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ Shapes: botocore's model of SageMaker.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from tagsweep.model.errors import RegistryError
@@ -78,7 +79,7 @@ def read(api: AwsApi, found: Gathering) -> None:
         with found.trying():
             only = {"StatusEquals": kind.status} if kind.status else {}
             names.extend(text_at(entry, kind.name) for entry in api.many(kind.listing, kind.key, **only))
-        for name, described in found.each(lambda name, kind=kind: _describe(api, kind, name), names):  # type: ignore[misc]
+        for name, described in found.each(partial(_describe, api, kind), names):
             for each in (described, *_packages(api, described, found)):
                 found.add(
                     in_description(each, note="running" if kind.status else ""),

@@ -60,7 +60,7 @@ class Objects:
         try:
             process = self._running()
             assert process.stdin is not None  # noqa: S101 - it was started with pipes
-            assert process.stdout is not None  # noqa: S101
+            assert process.stdout is not None  # noqa: S101 - likewise: both are pipes
             process.stdin.write(f"{name}\n".encode())
             process.stdin.flush()
             return self._answer(process.stdout, most)

@@ -30,7 +30,7 @@ class NoTree:
         """Return None: there is no other file."""
         return None
 
-    def paths(self, directory: str) -> Sequence[str]:  # noqa: ARG002
+    def paths(self, directory: str) -> Sequence[str]:  # noqa: ARG002 (the shape of Tree)
         """Return nothing."""
         return ()
 

@@ -249,7 +249,7 @@ class HarborApi:
         manifest: RawManifest,
         stored: StoredRepository,
         with_tags: bool,  # noqa: FBT001 - two switches of the API
-        status: bool,  # noqa: FBT001 - likewise
+        status: bool,  # noqa: FBT001 - a switch of the API
     ) -> dict[str, Any]:
         parsed = self._storage.parsed(manifest)
         tags = stored.tags_on(manifest.digest)

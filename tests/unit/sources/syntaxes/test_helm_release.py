@@ -73,7 +73,7 @@ def test_an_empty_tag_in_the_values_is_the_charts_version() -> None:
     ("status", "superseded"),
     [("deployed", False), ("pending-upgrade", False), ("superseded", True), ("failed", True), ("uninstalled", True)],
 )
-def test_every_other_revision_is_a_rollback_target(status: str, superseded: bool) -> None:  # noqa: FBT001
+def test_every_other_revision_is_a_rollback_target(status: str, superseded: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
     """What is not the revision that is meant to run says that it is one to go back to."""
     parsed = read_release(packed(release(info={"status": status}, manifest=POD.format("p", "a/b:1"))))
     assert (parsed.name, parsed.revision, parsed.superseded) == ("web", 3, superseded)

@@ -177,7 +177,7 @@ def test_anchors_and_merges_are_followed() -> None:
         ("other/templates/a.yaml", "apiVersion: v1\nkind: Pod\n", True),
     ],
 )
-def test_files_with_a_version_and_a_kind_are_claimed(path: str, text: str, claimed: bool) -> None:  # noqa: FBT001
+def test_files_with_a_version_and_a_kind_are_claimed(path: str, text: str, claimed: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
     """YAML and JSON with both are manifests; templates of a chart belong to the chart."""
     tree = Files({"chart/Chart.yaml": "name: c", "chart/charts/sub/Chart.yaml": "name: s"})
     assert SYNTAX.claims(File(path, text, tree)) is claimed
