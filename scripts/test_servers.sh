@@ -65,111 +65,63 @@ debian_server() { # debian_server PACKAGE PROGRAM
     fi
 }
 
-go_server() { # go_server NAME MODULE@VERSION
-    stamp=$root/$1-${2##*@}
-    if ready "$1" || { [ -x "$bin/$1" ] && [ -e "$stamp" ]; }; then return; fi
+# Built once for each version, by `go install` or the command that is given; what it said is shown where it failed.
+go_server() { # go_server NAME MODULE@VERSION [COMMAND ARGUMENT…]
+    name=$1 module=$2 stamp=$root/$1-${2##*@}
+    shift 2
+    if ready "$name" || { [ -x "$bin/$name" ] && [ -e "$stamp" ]; }; then return; fi
     if ! command -v go >/dev/null; then
-        say "no $1: there is no Go toolchain to build it with"
+        say "no $name: there is no Go toolchain to build it with"
         return
     fi
-    say "building $1 ${2##*@} (the first time takes minutes)"
+    [ $# -gt 0 ] || set -- go_install
+    say "building $name ${module##*@} (the first time takes minutes)"
     mkdir -p "$bin"
-    if GOBIN=$bin GOFLAGS='' CGO_ENABLED=0 go install "$2" </dev/null >"$root/$1.log" 2>&1; then
-        rm -f "$root/$1"-v* "$root/$1.log"
+    if ("$@") </dev/null >"$root/$name.log" 2>&1; then
+        rm -f "$root/$name"-v* "$root/$name.log"
         : >"$stamp"
     else
-        tail -n 5 "$root/$1.log" >&2
-        failed "$1 could not be built; all that go said is in .test-servers/$1.log"
+        tail -n 5 "$root/$name.log" >&2
+        failed "$name could not be built; all that go said is in .test-servers/$name.log"
     fi
+}
+
+# What follows are such commands: they run in a shell of their own, which knows the name and the module.
+go_install() { GOBIN="$bin" GOFLAGS='' CGO_ENABLED=0 go install "$module"; }
+
+module_source() { go mod download -json "$1" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p'; }
+
+# A module is copied and built in place where `go install MODULE@VERSION` refuses it: zot's calls itself by another path,
+# and some proxies know olareg's module and not the program in it.
+build_copy() { # build_copy PACKAGE [OPTION-OF-GO-BUILD…]
+    package=$1 work=$root/$name-module
+    shift
+    export GOFLAGS='' CGO_ENABLED="${CGO_ENABLED:-0}" GOWORK=off
+    source=$(module_source "$module") && [ -n "$source" ] || return 1
+    rm -rf "$work" && cp -R "$source" "$work" && chmod -R u+w "$work" && cd "$work" || return 1
+    go build "$@" -ldflags '-s -w' -o "$bin/$name" "$package" || return 1
+    cd "$root" && rm -rf "$work"
+}
+
+# Gitea needs C for its database, and reads its templates beside it.
+build_gitea() {
+    CGO_ENABLED=1 build_copy . -tags 'sqlite sqlite_unlock_notify' || return 1
+    source=$(module_source "$module") && rm -rf "$bin/gitea-static" && mkdir -p "$bin/gitea-static/public" &&
+        cp -R "$source/templates" "$source/options" "$bin/gitea-static/" && chmod -R u+w "$bin/gitea-static"
 }
 
 # Kubernetes replaces its staging modules, which `go install MODULE@VERSION` refuses, so a module of our own requires it.
-kube_apiserver() {
-    stamp=$root/kube-apiserver-v1.$kubernetes
-    if ready kube-apiserver || { [ -x "$bin/kube-apiserver" ] && [ -e "$stamp" ]; }; then return; fi
-    if ! command -v go >/dev/null; then
-        say "no kube-apiserver: there is no Go toolchain to build it with"
-        return
-    fi
-    say "building kube-apiserver v1.$kubernetes (the first time takes about five minutes)"
-    mkdir -p "$bin"
-    if (build_kube_apiserver) </dev/null >"$root/kube-apiserver.log" 2>&1; then
-        rm -f "$root"/kube-apiserver-v* "$root/kube-apiserver.log"
-        : >"$stamp"
-    else
-        tail -n 5 "$root/kube-apiserver.log" >&2
-        failed "kube-apiserver could not be built; all that go said is in .test-servers/kube-apiserver.log"
-    fi
-}
-
 build_kube_apiserver() {
     export GOFLAGS='' CGO_ENABLED=0 GOWORK=off
     work=$root/kube-apiserver-module
     rm -rf "$work" && mkdir -p "$work" && cd "$work" || return 1
     printf 'module tagsweep.test/apiserver\n\ngo 1.24\n\nrequire k8s.io/kubernetes v1.%s\n' "$kubernetes" >go.mod
     printf '//go:build tools\n\npackage tools\n\nimport _ "k8s.io/kubernetes/cmd/kube-apiserver"\n' >tools.go
-    source=$(go mod download -json "k8s.io/kubernetes@v1.$kubernetes" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p') &&
-        [ -n "$source" ] || return 1
+    source=$(module_source "k8s.io/kubernetes@v1.$kubernetes") && [ -n "$source" ] || return 1
     for module in $(sed -n 's/^[[:space:]]*\(k8s\.io\/[a-z-]*\) v0\.0\.0\( .*\)*$/\1/p' "$source/go.mod"); do
         echo "replace $module => $module v0.$kubernetes" >>go.mod
     done
     go mod tidy && go build -ldflags '-s -w' -o "$bin/kube-apiserver" k8s.io/kubernetes/cmd/kube-apiserver || return 1
-    cd "$root" && rm -rf "$work"
-}
-
-# Its module is named, and not the program in it, because some proxies know modules alone.
-olareg_server() {
-    stamp=$root/olareg-${olareg##*@}
-    if ready olareg || { [ -x "$bin/olareg" ] && [ -e "$stamp" ]; }; then return; fi
-    if ! command -v go >/dev/null; then
-        say "no olareg: there is no Go toolchain to build it with"
-        return
-    fi
-    say "building olareg ${olareg##*@}"
-    mkdir -p "$bin"
-    if (build_olareg) </dev/null >"$root/olareg.log" 2>&1; then
-        rm -f "$root"/olareg-v* "$root/olareg.log"
-        : >"$stamp"
-    else
-        tail -n 5 "$root/olareg.log" >&2
-        failed "olareg could not be built; all that go said is in .test-servers/olareg.log"
-    fi
-}
-
-build_olareg() {
-    export GOFLAGS='' CGO_ENABLED=0 GOWORK=off
-    work=$root/olareg-module
-    source=$(go mod download -json "$olareg" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p') && [ -n "$source" ] || return 1
-    rm -rf "$work" && cp -R "$source" "$work" && chmod -R u+w "$work" && cd "$work" || return 1
-    go build -ldflags '-s -w' -o "$bin/olareg" ./cmd/olareg || return 1
-    cd "$root" && rm -rf "$work"
-}
-
-# zot's module calls itself by another path, which `go install MODULE@VERSION` refuses: a copy of it is built in place.
-zot_server() {
-    stamp=$root/zot-${zot##*@}
-    if ready zot || { [ -x "$bin/zot" ] && [ -e "$stamp" ]; }; then return; fi
-    if ! command -v go >/dev/null; then
-        say "no zot: there is no Go toolchain to build it with"
-        return
-    fi
-    say "building zot ${zot##*@} (the first time takes minutes)"
-    mkdir -p "$bin"
-    if (build_zot) </dev/null >"$root/zot.log" 2>&1; then
-        rm -f "$root"/zot-v* "$root/zot.log"
-        : >"$stamp"
-    else
-        tail -n 5 "$root/zot.log" >&2
-        failed "zot could not be built; all that go said is in .test-servers/zot.log"
-    fi
-}
-
-build_zot() {
-    export GOFLAGS='' CGO_ENABLED=0 GOWORK=off
-    work=$root/zot-module
-    source=$(go mod download -json "$zot" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p') && [ -n "$source" ] || return 1
-    rm -rf "$work" && cp -R "$source" "$work" && chmod -R u+w "$work" && cd "$work" || return 1
-    go build -tags containers_image_openpgp -ldflags '-s -w' -o "$bin/zot" ./cmd/zot || return 1
     cd "$root" && rm -rf "$work"
 }
 
@@ -187,32 +139,6 @@ hadolint_program() {
     fi
 }
 
-# Not one of "all": its build alone takes a third of the time that a run in CI may take.
-gitea_server() {
-    if ready gitea || [ -x "$bin/gitea" ]; then return; fi
-    if ! command -v go >/dev/null || ! command -v cc >/dev/null; then
-        say "no gitea: it needs a Go toolchain and a C compiler"
-        return
-    fi
-    say "building gitea ${gitea##*@} (the first time takes many minutes)"
-    if (build_gitea) </dev/null >"$root/gitea.log" 2>&1; then
-        rm -f "$root/gitea.log"
-    else
-        tail -n 5 "$root/gitea.log" >&2
-        failed "gitea could not be built; all that go said is in .test-servers/gitea.log"
-    fi
-}
-
-build_gitea() {
-    export GOFLAGS='' CGO_ENABLED=1 GOWORK=off
-    work=$root/gitea-module
-    source=$(go mod download -json "$gitea" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p') && [ -n "$source" ] || return 1
-    rm -rf "$work" "$bin/gitea-static" && cp -R "$source" "$work" && chmod -R u+w "$work" && cd "$work" || return 1
-    mkdir -p "$bin/gitea-static/public" && cp -R templates options "$bin/gitea-static/" || return 1
-    go build -tags 'sqlite sqlite_unlock_notify' -ldflags '-s -w' -o "$bin/gitea" . || return 1
-    cd "$root" && rm -rf "$work"
-}
-
 podman_on_the_system() {
     if command -v podman >/dev/null && command -v runc >/dev/null && command -v busybox >/dev/null; then return; fi
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -227,16 +153,17 @@ podman_on_the_system() {
     fi
 }
 
-if [ "${1:-}" = gitea ]; then gitea_server; fi
+# Not one of "all": its build alone takes a third of the time that a run in CI may take.
+if [ "${1:-}" = gitea ]; then go_server gitea "$gitea" build_gitea; fi
 debian_server docker-registry docker-registry
 go_server crane "$crane"
 go_server registry "$distribution"
-olareg_server
+go_server olareg "$olareg" build_copy ./cmd/olareg
 if [ "${1:-}" = all ]; then
     debian_server etcd-server etcd
-    kube_apiserver
+    go_server kube-apiserver "k8s.io/kubernetes@v1.$kubernetes" build_kube_apiserver
     go_server helm "$helm"
-    zot_server
+    go_server zot "$zot" build_copy ./cmd/zot -tags containers_image_openpgp
     go_server actionlint "$actionlint"
     hadolint_program
     podman_on_the_system
