@@ -20,11 +20,12 @@ NEWEST_BY_PUSH: Final = (
 class Sweep:
     """One sweep of the gateway: what was there before, what goes, and what has to stay."""
 
-    def __init__(self, place: Place, registry: FakeRegistry, text: str) -> None:
+    def __init__(self, place: Place, registry: FakeRegistry, text: str, *, repository: str = GATEWAY) -> None:
         self.place = place
         self.registry = registry
-        self.tags = registry.tags(GATEWAY)
-        self.manifests = registry.manifests(GATEWAY)
+        self.repository = repository
+        self.tags = registry.tags(repository)
+        self.manifests = registry.manifests(repository)
         self.builds = {tag for tag in self.tags if SHA.fullmatch(tag)}
         self.shared = shared_with_release(self.tags)
         self.going = self.builds
@@ -49,14 +50,14 @@ class Sweep:
         """Apply the plan: what was to go is gone, everything else is where it was, and verify agrees."""
         self.registry.clear_log()
         self.place.apply()
-        assert self.registry.tags(GATEWAY) == self.left
+        assert self.registry.tags(self.repository) == self.left
         self.place.run("verify")
 
     def restore(self) -> Result:
         """Restore the run: every tag is back on its digest."""
         self.registry.clear_log()
         restored = self.place.run("restore", self.place.last_run()["id"], "--yes", "--json")
-        assert self.registry.tags(GATEWAY) == self.tags
+        assert self.registry.tags(self.repository) == self.tags
         return restored
 
 

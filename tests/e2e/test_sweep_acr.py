@@ -21,11 +21,10 @@ from tests.e2e.kit import (
     fill,
     gateway,
     part_of,
-    policy,
     removed,
-    shared_with_release,
     size,
 )
+from tests.e2e.sweeps import Sweep, vendor_policy
 
 
 @contextmanager
@@ -45,30 +44,22 @@ def azure(
         yield registry, api
 
 
-def acr_policy(host: str, *, rules: str | None = None) -> str:
+def acr_policy(host: str) -> str:
     """Return the policy of the sweep."""
-    more = f'registries:\n  "{host}": {{driver: acr}}\n'
-    return policy(f"{host}/{GATEWAY}", more=more, **({"rules": rules} if rules is not None else {}))
+    return vendor_policy(host, "acr")
 
 
 @both_sizes
 def test_the_sweep_and_the_way_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """T9: 107 tags are untagged, no release loses its manifest, 72 images go by digest, and restore puts all back."""
     with azure(monkeypatch) as (registry, _):
-        tags, manifests = registry.tags(GATEWAY), registry.manifests(GATEWAY)
-        builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        assert len(shared_with_release(tags)) == size().shared
-        place.write(acr_policy(registry.host))
-        assert removed(place.make_plan("--json")) == builds
-        place.apply()
-        left = {tag: digest for tag, digest in tags.items() if tag not in builds}
-        assert registry.tags(GATEWAY) == left
-        assert len(registry.manifests(GATEWAY)) == 5 * len(set(left.values()))
+        sweep = Sweep(place, registry, acr_policy(registry.host))
+        sweep.plan()
+        sweep.apply()
+        assert len(registry.manifests(GATEWAY)) == 5 * len(set(sweep.left.values()))
         assert registry.count("DELETE", "/_tags/sha-") == size().builds
-        place.run("verify")
-        place.run("restore", place.last_run()["id"], "--yes")
-        assert registry.tags(GATEWAY) == tags
-        assert registry.manifests(GATEWAY) == manifests
+        sweep.restore()
+        assert registry.manifests(GATEWAY) == sweep.manifests
 
 
 @pytest.mark.parametrize("attribute", ["delete_enabled", "write_enabled"])

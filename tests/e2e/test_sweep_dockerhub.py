@@ -13,20 +13,8 @@ from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.images import index, multi_platform
 from tagsweep.testing.tensorzero import TagList
 from tagsweep.testing.vendors.dockerhub import DOCKER_HUB, DOCKER_HUB_CASCADING, HubApi, HubLogin, Right
-from tests.e2e.kit import (
-    GATEWAY,
-    SHA,
-    Place,
-    both_sizes,
-    codes,
-    decisions,
-    fill,
-    gateway,
-    policy,
-    removed,
-    shared_with_release,
-    size,
-)
+from tests.e2e.kit import GATEWAY, RULES, SHA, Place, both_sizes, codes, decisions, fill, gateway, removed, size
+from tests.e2e.sweeps import NEWEST_BY_PUSH, Sweep, assert_newest_by_push_stay, vendor_policy
 
 ADMIN = HubLogin(name="tensorzero", secret="dckr_pat_admin")
 
@@ -54,29 +42,20 @@ def docker_hub(
         yield registry, api
 
 
-def hub_policy(host: str, target: str = GATEWAY, *, options: str = "{}", rules: str | None = None) -> str:
+def hub_policy(host: str, target: str = GATEWAY, *, options: str = "{}", rules: str = RULES) -> str:
     """Return the policy of the sweep, with the driver named because the fake is not at docker.io."""
-    more = f'registries:\n  "{host}": {{driver: dockerhub, options: {options}}}\n'
-    return policy(f"{host}/{target}", more=more, **({"rules": rules} if rules is not None else {}))
+    return vendor_policy(host, "dockerhub", target=target, options=options, rules=rules)
 
 
 @both_sizes
 def test_the_builds_go_alone_and_all_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """107 tags go by the Hub API, also the 35 on a release's digest; no manifest does; restore puts every tag back."""
     with docker_hub(monkeypatch) as (registry, _):
-        tags = registry.tags(GATEWAY)
-        manifests = registry.manifests(GATEWAY)
-        builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        assert len(shared_with_release(tags)) == size().shared
-        place.write(hub_policy(registry.host, "tensorzero/*"))
-        assert removed(place.make_plan("--json")) == builds
-        assert len(builds) == size().builds
-        place.apply()
-        assert registry.tags(GATEWAY) == {tag: digest for tag, digest in tags.items() if tag not in builds}
-        assert registry.manifests(GATEWAY) == manifests
-        place.run("verify")
-        place.run("restore", place.last_run()["id"], "--yes")
-        assert registry.tags(GATEWAY) == tags
+        sweep = Sweep(place, registry, hub_policy(registry.host, "tensorzero/*"))
+        sweep.plan()
+        sweep.apply()
+        assert registry.manifests(GATEWAY) == sweep.manifests
+        sweep.restore()
 
 
 def test_listing_and_looking_cost_no_pulls(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,14 +92,8 @@ def test_the_report_says_what_stays_and_where_space_comes_back(place: Place, mon
 
 def test_a_rule_by_push_time_needs_no_ledger(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Times of pushes are Docker Hub's own, so that a rule can keep what was pushed last on the first run."""
-    rules = "rules:\n  - name: ci builds\n    match: {class: ci-build}\n    keep: [{newest: 20, of: pushed}]\n"
     with docker_hub(monkeypatch) as (registry, _):
-        place.write(hub_policy(registry.host, rules=rules))
-        gone = removed(place.make_plan("--json"))
-        pushed = {record.tag: record.pushed_at for record in gateway().records if SHA.fullmatch(record.tag)}
-        assert gone
-        assert len(gone) <= 87
-        assert max(pushed[tag] for tag in gone) < min(pushed[tag] for tag in pushed.keys() - gone)
+        assert_newest_by_push_stay(place, hub_policy(registry.host, rules=NEWEST_BY_PUSH))
 
 
 @both_sizes

@@ -16,6 +16,7 @@ from tagsweep.testing.vendors.ecr import ECR, EcrFake
 from tagsweep.testing.vendors.ecr_requests import AccessKey
 from tests.e2e.kit import (
     GATEWAY,
+    RULES,
     SHA,
     Place,
     both_sizes,
@@ -24,11 +25,10 @@ from tests.e2e.kit import (
     fill,
     gateway,
     part_of,
-    policy,
     removed,
     shared_with_release,
-    size,
 )
+from tests.e2e.sweeps import NEWEST_BY_PUSH, Sweep, vendor_policy
 
 
 @contextmanager
@@ -51,35 +51,27 @@ def ecr(
         yield registry, api
 
 
-def ecr_policy(host: str, *, removal: str = "delete", driver: str = "ecr", rules: str | None = None) -> str:
+def ecr_policy(host: str, *, removal: str = "delete", driver: str = "ecr", rules: str = RULES) -> str:
     """Return the policy of the sweep, with the region named because the fake is not at Amazon's host."""
     options = f"{{region: eu-west-1, removal: {removal}}}" if driver == "ecr" else "{}"
-    more = f'registries:\n  "{host}": {{driver: {driver}, options: {options}}}\n'
-    return policy(f"{host}/{GATEWAY}", more=more, **({"rules": rules} if rules is not None else {}))
+    return vendor_policy(host, driver, options=options, rules=rules)
 
 
 @both_sizes
 def test_builds_go_in_batches_and_all_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """107 tags go by two requests; 35 leave their release's image, 72 take theirs along; restore puts all back."""
     with ecr(monkeypatch) as (registry, api):
-        tags, manifests = registry.tags(GATEWAY), registry.manifests(GATEWAY)
-        builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        place.write(ecr_policy(registry.host))
-        assert removed(place.make_plan("--json")) == builds
+        sweep = Sweep(place, registry, ecr_policy(registry.host))
+        sweep.plan()
         api.asked.clear()
-        place.apply()
-        left = {tag: digest for tag, digest in tags.items() if tag not in builds}
-        assert registry.tags(GATEWAY) == left
-        assert len(shared_with_release(tags)) == size().shared
-        assert len(registry.manifests(GATEWAY)) == 5 * len(set(left.values()))
-        gone = set(manifests) - set(registry.manifests(GATEWAY))
+        sweep.apply()
+        assert len(registry.manifests(GATEWAY)) == 5 * len(set(sweep.left.values()))
+        gone = set(sweep.manifests) - set(registry.manifests(GATEWAY))
         # Three waves, one of them over a hundred or not; then each platform that the images listed.
-        platforms = len(gone - set(tags.values()))
+        platforms = len(gone - set(sweep.tags.values()))
         assert api.asked.count("BatchDeleteImage") <= 1 + 4 + 72 + platforms
-        place.run("verify")
-        place.run("restore", place.last_run()["id"], "--yes")
-        assert registry.tags(GATEWAY) == tags
-        assert registry.manifests(GATEWAY) == manifests
+        sweep.restore()
+        assert registry.manifests(GATEWAY) == sweep.manifests
 
 
 def test_what_a_batch_did_is_written_down_before_its_refusals_stop_the_run(
@@ -142,9 +134,8 @@ def test_archiving_takes_whole_images_and_is_taken_back(place: Place, monkeypatc
 
 def test_times_are_amazons(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule by push time works on the first run, and what was pulled of late stays where a rule says so."""
-    rules = "rules:\n  - name: ci builds\n    match: {class: ci-build}\n    keep: [{newest: 20, of: pushed}]\n"
     with ecr(monkeypatch) as (registry, _):
-        place.write(ecr_policy(registry.host, rules=rules))
+        place.write(ecr_policy(registry.host, rules=NEWEST_BY_PUSH))
         gone = removed(place.make_plan("--json"))
         pushed = {tag: built.pushed_at for built in gateway().images() for tag in built.tags if SHA.fullmatch(tag)}
         assert gone

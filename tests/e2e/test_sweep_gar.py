@@ -11,20 +11,8 @@ import pytest
 
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.vendors.gar import GAR, GarFake, GarRepository
-from tests.e2e.kit import (
-    SHA,
-    Place,
-    both_sizes,
-    codes,
-    decisions,
-    fill,
-    gateway,
-    part_of,
-    policy,
-    removed,
-    shared_with_release,
-    size,
-)
+from tests.e2e.kit import RULES, SHA, Place, both_sizes, codes, decisions, fill, gateway, part_of, removed
+from tests.e2e.sweeps import NEWEST_BY_PUSH, Sweep, vendor_policy
 
 PATH = "acme/images/tensorzero/gateway"
 
@@ -45,37 +33,27 @@ def artifact_registry(
         yield registry, api
 
 
-def gar_policy(host: str, target: str = PATH, *, rules: str | None = None) -> str:
+def gar_policy(host: str, target: str = PATH, *, rules: str = RULES) -> str:
     """Return the policy of the sweep, with the place named because the fake is not at Google's host."""
-    options = f'{{api: "http://{host}", location: us}}'
-    more = f'registries:\n  "{host}": {{driver: gar, options: {options}}}\n'
-    return policy(f"{host}/{target}", more=more, **({"rules": rules} if rules is not None else {}))
+    return vendor_policy(host, "gar", target=target, options=f'{{api: "http://{host}", location: us}}', rules=rules)
 
 
 @both_sizes
 def test_the_sweep_and_the_way_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """107 tags go alone, the 72 images that no tag needs go with their platforms, and restore puts everything back."""
     with artifact_registry(monkeypatch, page=3) as (registry, _):
-        tags, manifests = registry.tags(PATH), registry.manifests(PATH)
-        builds = {tag for tag in tags if SHA.fullmatch(tag)}
-        assert len(shared_with_release(tags)) == size().shared
-        place.write(gar_policy(registry.host, "acme/images/tensorzero/*"))
-        assert removed(place.make_plan("--json")) == builds
-        place.apply()
-        left = {tag: digest for tag, digest in tags.items() if tag not in builds}
-        assert registry.tags(PATH) == left
-        assert len(registry.manifests(PATH)) == 5 * len(set(left.values()))
-        place.run("verify")
-        place.run("restore", place.last_run()["id"], "--yes")
-        assert registry.tags(PATH) == tags
-        assert registry.manifests(PATH) == manifests
+        sweep = Sweep(place, registry, gar_policy(registry.host, "acme/images/tensorzero/*"), repository=PATH)
+        sweep.plan()
+        sweep.apply()
+        assert len(registry.manifests(PATH)) == 5 * len(set(sweep.left.values()))
+        sweep.restore()
+        assert registry.manifests(PATH) == sweep.manifests
 
 
 def test_one_call_lists_tags_digests_and_times(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Upload times are Google's record, so that a rule by push time works at once; no tag is asked for by itself."""
-    rules = "rules:\n  - name: ci builds\n    match: {class: ci-build}\n    keep: [{newest: 20, of: pushed}]\n"
     with artifact_registry(monkeypatch) as (registry, _):
-        place.write(gar_policy(registry.host, rules=rules))
+        place.write(gar_policy(registry.host, rules=NEWEST_BY_PUSH))
         gone = removed(place.make_plan("--json"))
         assert len(gone) <= 87
         assert gone

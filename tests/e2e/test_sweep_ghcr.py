@@ -23,6 +23,7 @@ from tests.e2e.kit import (
     removed,
     shared_with_release,
 )
+from tests.e2e.sweeps import Sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,44 +68,32 @@ def gets_of_manifests(registry: FakeRegistry) -> int:
 @both_sizes
 def test_versions_go_as_a_whole_and_shared_digests_stay(place: Place, github: GitHub) -> None:
     """Without the option the 35 builds on the digest of a release stay, 72 go, and GitHub itself brings them back."""
-    registry, tags = github.registry, github.tags
-    shared = shared_with_release(tags)
-    place.write(github.policy())
-    planned = place.make_plan("--json")
-    assert removed(planned) == github.builds - shared
-    assert all(codes(decisions(planned)[tag]) == {"shares-digest"} for tag in shared)
-    place.apply()
-    left = {tag: digest for tag, digest in tags.items() if tag not in github.builds - shared}
-    assert registry.tags(GATEWAY) == left
+    registry = github.registry
+    sweep = Sweep(place, registry, github.policy())
+    planned = sweep.plan(going=sweep.builds - sweep.shared)
+    assert all(codes(decisions(planned)[tag]) == {"shares-digest"} for tag in sweep.shared)
+    sweep.apply()
     assert registry.count("DELETE", "/v2/") == 0
-    place.run("verify")
-    registry.clear_log()
-    restored = place.run("restore", place.last_run()["id"], "--yes", "--json")
+    restored = sweep.restore()
     whys = {outcome["why"] for outcome in restored.document["outcomes"]}
     assert whys == {"by the registry's own undo"}, restored.err
-    assert registry.count("POST", "/restore") == len(github.builds - shared) * 5  # each with its four children
+    assert registry.count("POST", "/restore") == len(sweep.going) * 5  # each with its four children
     assert registry.count("PUT") == 0
-    assert registry.tags(GATEWAY) == tags
 
 
 @both_sizes
 def test_all_builds_go_where_the_policy_lets_tags_be_moved(place: Place, github: GitHub) -> None:
     """With the option all 107 go, only the 35 shared ones by moving, and every release keeps its digest."""
-    registry, tags = github.registry, github.tags
-    shared = shared_with_release(tags)
-    place.write(github.policy(moving=True))
-    assert removed(place.make_plan("--json")) == github.builds
-    registry.clear_log()
-    place.apply()
-    left = {tag: digest for tag, digest in tags.items() if tag not in github.builds}
-    assert registry.tags(GATEWAY) == left
+    registry = github.registry
+    sweep = Sweep(place, registry, github.policy(moving=True))
+    sweep.plan()
+    sweep.apply()
     moved = {one.target.rpartition("/")[2] for one in registry.requests if one.method == "PUT" and one.status == 201}
-    assert moved == shared
-    assert set(registry.manifests(GATEWAY)) >= set(left.values())
-    assert len(registry.manifests(GATEWAY)) == len(set(left.values())) * 5  # no throw-away manifest is left
-    place.run("verify")
-    place.run("restore", place.last_run()["id"], "--yes")
-    assert registry.tags(GATEWAY) == tags
+    assert moved == sweep.shared
+    kept = set(sweep.left.values())
+    assert set(registry.manifests(GATEWAY)) >= kept
+    assert len(registry.manifests(GATEWAY)) == len(kept) * 5  # no throw-away manifest is left
+    sweep.restore()
 
 
 def test_looking_at_a_package_fetches_each_manifest_once_for_ever(place: Place, github: GitHub) -> None:
