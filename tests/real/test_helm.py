@@ -86,6 +86,13 @@ def rendered(report: UsageReport) -> list[tuple[str, str]]:
     return sorted((str(usage.reference), usage.where) for usage in report.usages if "rendered with" in usage.where)
 
 
+def test_a_chart_for_kubernetes_of_today_is_rendered(tmp_path: Path) -> None:
+    """Charts that refuse old clusters are rendered, also by a helm that claims an old one where it asks none."""
+    chart = f'{CHART}kubeVersion: ">=1.30.0-0"\n'
+    report = read(tmp_path, within("web", {**WEB, "Chart.yaml": chart}))
+    assert {str(usage.reference) for usage in report.usages} == {"ghcr.io/acme/api:1", "ghcr.io/acme/api:2"}
+
+
 def test_what_only_the_template_engine_puts_together_is_found(tmp_path: Path) -> None:
     """A name joined from parts in a loop is found by rendering, with the chart and the values file as its place."""
     without = read(tmp_path, within("charts/web", WEB), helm="off")

@@ -21,6 +21,9 @@ _HELP_SECONDS: Final = 30.0
 _MOST: Final = 64 * 1024 * 1024
 _USE: Final = b"helm template [NAME] [CHART]"  # helm 2 had another one
 _NO_SCHEMAS: Final = "--skip-schema-validation"
+# Charts ask for a least version. Without a cluster helm claims the one that it was built for, and a helm that was built
+# by `go install` claims 1.20, which many charts refuse.
+_KUBERNETES: Final = "1.34.0"
 _NOWHERE: Final = "http://127.0.0.1:9"  # the port for discarding; whatever still asked for the network asks there
 
 
@@ -62,7 +65,7 @@ class Helm:
 
     def render(self, chart: Path, values: str, *, home: Path) -> str | Failure:
         """Return the manifests of the chart in that directory, with its file ``values``, if named, over its own."""
-        command = [self.path, "template", "release", str(chart)]
+        command = [self.path, "template", "release", str(chart), "--kube-version", _KUBERNETES]
         command += [_NO_SCHEMAS] if self.skips_schemas else []
         try:
             if values:
