@@ -13,7 +13,7 @@ from tagsweep.report.groups import ReasonGroup, group_classes
 from tagsweep.report.markdown_text import cell, code, escape, table
 from tagsweep.report.results import RepositoryResult, put_back, results_of, totals_of
 from tagsweep.report.totals import ALONE, forecast_of, manifests_in, shares_digests, space_of, space_words, unmatched
-from tagsweep.report.units import count, duration, moment, plural
+from tagsweep.report.units import count, duration, estimated, moment, plural
 from tagsweep.report.words import short_tags
 
 _MOST_IN_COMMENT = 200
@@ -48,7 +48,7 @@ def _plan_lines(plan: Plan, *, most: int) -> Iterator[str]:
     yield f"## Tag sweep plan: {plural(plan.removals, 'tag')} would go"
     yield ""
     forecast = forecast_of(plan)
-    time = f", about {duration(forecast)}" if forecast is not None else ""
+    time = f", {estimated(forecast)}" if forecast is not None else ""
     yield (
         f"Plan {code(plan.id)} of {moment(plan.now)}, valid until {moment(plan.valid_until)}: "
         f"{plural(plan.removals, 'tag')}, {plural(manifests_in(plan), 'manifest')}{time}. **Nothing was changed.**"

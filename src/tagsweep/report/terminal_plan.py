@@ -23,7 +23,7 @@ from tagsweep.report.totals import (
     unmatched,
     verdicts,
 )
-from tagsweep.report.units import agree, count, duration, moment, plural
+from tagsweep.report.units import agree, count, estimated, moment, plural
 from tagsweep.report.words import columns, listed, padded, sampled
 
 LOOKS = {Verdict.KEEP: Style.GOOD, Verdict.UNDECIDED: Style.WARN, Verdict.REMOVE: Style.BAD}
@@ -185,7 +185,7 @@ def _summary(page: Page, plan: Plan, path: str) -> None:
     forecast = forecast_of(plan)
     steps = step_words(step for repository in plan.repositories for step in repository.steps)
     page.hanging((Span("steps".ljust(_LABEL), Style.TITLE),), steps)
-    time = f"about {duration(forecast)} at this registry" if forecast is not None else "no forecast"
+    time = f"{estimated(forecast)} at this registry" if forecast is not None else "no forecast"
     total = f"{plural(plan.removals, 'tag')}, {plural(manifests_in(plan), 'manifest')}, {time}"
     words = f"{total}; valid until {moment(plan.valid_until)}"
     if columns(path) < _LABEL:

@@ -88,6 +88,12 @@ def duration(span: timedelta) -> str:
     return _two(plural(seconds // _DAY, "day"), seconds % _DAY // _HOUR, "h")
 
 
+def estimated(span: timedelta) -> str:
+    """Return a duration that is a forecast."""
+    words = duration(span)
+    return words if words.startswith("under") else f"about {words}"
+
+
 def _two(first: str, second: int, unit: str) -> str:
     return f"{first} {second} {unit}" if second else first
 

@@ -102,3 +102,9 @@ def test_rounding_does_not_reach_the_next_unit() -> None:
     """There is no age of 60 s, and no 10.0 %."""
     assert units.rough(timedelta(seconds=59.7)) == "59 s"
     assert units.percent(996, 10_000) == "10 %"
+
+
+def test_a_forecast_says_that_it_is_one() -> None:
+    """A forecast is about so long; one that is under a second says that alone."""
+    assert estimated(timedelta(seconds=45)) == "about 45 s"
+    assert estimated(timedelta(milliseconds=30)) == "under 1 s"
