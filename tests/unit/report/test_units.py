@@ -106,5 +106,5 @@ def test_rounding_does_not_reach_the_next_unit() -> None:
 
 def test_a_forecast_says_that_it_is_one() -> None:
     """A forecast is about so long; one that is under a second says that alone."""
-    assert estimated(timedelta(seconds=45)) == "about 45 s"
-    assert estimated(timedelta(milliseconds=30)) == "under 1 s"
+    assert units.estimated(timedelta(seconds=45)) == "about 45 s"
+    assert units.estimated(timedelta(milliseconds=30)) == "under 1 s"
