@@ -65,53 +65,85 @@ def bearer(tokens: TokenServer) -> Callable[[str], str]:
     return lambda repository: f"Bearer {tokens.token(f'repository:{repository}:pull,push,delete')}"
 
 
+@pytest.fixture
+def behind_passwords(htpasswd_registry: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealHarness]:
+    """Yield a repository of its own, for a user who is logged in with a password."""
+    log_in(monkeypatch, USERNAME, PASSWORD)
+    encoded = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
+    harness = RealHarness(htpasswd_registry, OciDriver, authorization=lambda _: f"Basic {encoded}")
+    yield harness
+    harness.close()
+
+
+@pytest.fixture
+def behind_tokens(
+    token_registry: Server, tokens: TokenServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RealHarness]:
+    """Yield a repository of its own, for an account that may do everything."""
+    log_in(monkeypatch, USERNAME, PASSWORD)
+    harness = RealHarness(token_registry, OciDriver, authorization=bearer(tokens))
+    yield harness
+    harness.close()
+
+
+@pytest.mark.slow  # the same registry as without a password, where the default run has the suite
 class TestHtpasswd(DriverSuite):
     """The suite with basic authentication."""
 
     @pytest.fixture
-    def harness(self, htpasswd_registry: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
-        """Yield a repository of its own."""
-        log_in(monkeypatch, USERNAME, PASSWORD)
-        encoded = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
-        harness = RealHarness(htpasswd_registry, OciDriver, authorization=lambda _: f"Basic {encoded}")
-        yield harness
-        harness.close()
-
-    def test_a_wrong_password_is_said_so(self, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-        """AuthenticationFailed, without the password in it."""
-        log_in(monkeypatch, USERNAME, "never-to-be-seen")
-        with pytest.raises(AuthenticationFailed) as raised:
-            harness.connect().list_tags(harness.repository)
-        assert "never-to-be-seen" not in f"{raised.value} {raised.value.remedy}"
+    def harness(self, behind_passwords: RealHarness) -> Harness:
+        """Return the repository."""
+        return behind_passwords
 
 
+@pytest.mark.slow  # likewise
 class TestTokens(DriverSuite):
-    """The suite with a token server, as an account that may do everything."""
+    """The suite with a token server."""
 
     @pytest.fixture
-    def harness(
-        self, token_registry: Server, tokens: TokenServer, monkeypatch: pytest.MonkeyPatch
-    ) -> Iterator[Harness]:
-        """Yield a repository of its own."""
-        log_in(monkeypatch, USERNAME, PASSWORD)
-        harness = RealHarness(token_registry, OciDriver, authorization=bearer(tokens))
-        yield harness
-        harness.close()
+    def harness(self, behind_tokens: RealHarness) -> Harness:
+        """Return the repository."""
+        return behind_tokens
 
-    def test_who_may_only_read_is_told_before(
-        self, harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Nobody in particular lists and reads; the probe says that nothing can be deleted, and nothing is."""
-        image = images.image("readable")
-        harness.seed(image, "v1")
-        for name in ("TAGSWEEP_USERNAME", "TAGSWEEP_PASSWORD", "REGISTRY_AUTH_FILE", "DOCKER_CONFIG"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("HOME", str(tmp_path))
-        driver = harness.connect()
-        assert [tag.name for tag in driver.list_tags(harness.repository)] == ["v1"]
-        known = driver.probe(harness.repository)
-        assert known.delete_tag.support is known.delete_manifest.support is Support.NO
-        with pytest.raises(Unsupported):
-            driver.delete_manifest(harness.repository, image.top)
-        assert dict(harness.tags()) == {"v1": image.top}
-        driver.close()
+
+def test_a_wrong_password_is_said_so(behind_passwords: RealHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AuthenticationFailed, without the password in it."""
+    log_in(monkeypatch, USERNAME, "never-to-be-seen")
+    with pytest.raises(AuthenticationFailed) as raised:
+        behind_passwords.connect().list_tags(behind_passwords.repository)
+    assert "never-to-be-seen" not in f"{raised.value} {raised.value.remedy}"
+
+
+def test_who_may_only_read_is_told_before(
+    behind_tokens: RealHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody in particular lists and reads; the probe says that nothing can be deleted, and nothing is."""
+    image = images.image("readable")
+    behind_tokens.seed(image, "v1")
+    for name in ("TAGSWEEP_USERNAME", "TAGSWEEP_PASSWORD", "REGISTRY_AUTH_FILE", "DOCKER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    driver = behind_tokens.connect()
+    assert [tag.name for tag in driver.list_tags(behind_tokens.repository)] == ["v1"]
+    known = driver.probe(behind_tokens.repository)
+    assert known.delete_tag.support is known.delete_manifest.support is Support.NO
+    with pytest.raises(Unsupported):
+        driver.delete_manifest(behind_tokens.repository, image.top)
+    assert dict(behind_tokens.tags()) == {"v1": image.top}
+    driver.close()
+
+
+@pytest.mark.parametrize("access", ["behind_passwords", "behind_tokens"])
+def test_a_tag_is_listed_deleted_and_put_back(request: pytest.FixtureRequest, access: str) -> None:
+    """With credentials the whole way works: listing, deleting by digest, and putting the bytes back."""
+    harness: RealHarness = request.getfixturevalue(access)
+    image = images.multi_platform("protected")
+    harness.seed(image, "v1")
+    driver = harness.connect()
+    assert [tag.name for tag in driver.list_tags(harness.repository)] == ["v1"]
+    assert driver.probe(harness.repository).delete_manifest.usable
+    assert driver.delete_manifest(harness.repository, image.top) is True
+    assert driver.list_tags(harness.repository) == ()
+    assert driver.put_manifest(harness.repository, "v1", image.manifest) == image.top
+    assert dict(harness.tags()) == {"v1": image.top}
+    driver.close()
