@@ -24,7 +24,7 @@ def gitlab(
     monkeypatch: pytest.MonkeyPatch, *, most: int = 1000, level: int = MAINTAINER
 ) -> Iterator[tuple[FakeRegistry, GitLabApi]]:
     """Run a fake GitLab with at most so many tags of tensorzero/gateway, for a user of this role."""
-    api = GitLabApi(tokens=[GitLabToken(secret=SECRET, level=level)], projects=[GATEWAY])
+    api = GitLabApi(tokens=[GitLabToken(secret=SECRET, level=level)], projects=[GATEWAY], registry_level=level)
     granted = READ_ONLY | {"push"} | ({"delete"} if level >= DEVELOPER else frozenset())
     access = BearerAccess(username="token", password=SECRET, granted=granted)
     with FakeRegistry(GITLAB, access=access, apis=[api]) as registry:

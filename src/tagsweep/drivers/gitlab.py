@@ -29,7 +29,7 @@ from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
-_FORBIDDEN, _NOT_FOUND = 403, 404
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _DETAILED: Final = frozenset({TimeOrigin.CREATED})
 _RIGHTS: Final = (
     "use an access token with the scope api and the role Developer or above, or a job token of the project itself"
@@ -110,7 +110,7 @@ class GitLabDriver(OverOci):
         return replace(
             self.declared(),
             delete_tag=delete_tag,
-            delete_manifest=found.delete_manifest,
+            delete_manifest=_with_its_cause(found.delete_manifest),
             referrers=found.referrers,
         )
 
@@ -166,11 +166,12 @@ class GitLabDriver(OverOci):
         self._api.excuse(repository)
         return _kept(error, locked)
 
+    # GitLab's registry answers 401 and no challenge for a protected tag; what stands before it may say 403.
     def _remove_by_registry(self, repository: str, tag: str) -> bool:
         try:
             return self._oci.delete_tag(repository, tag)
         except PermissionDenied as error:
-            if error.status != _FORBIDDEN or not self._probe_by_registry(repository).usable:
+            if error.status not in (_UNAUTHORIZED, _FORBIDDEN) or not self._probe_by_registry(repository).usable:
                 raise
             self._oci.client.excuse("DELETE", repository)
             raise _kept(error, _PROTECTS) from None
@@ -185,8 +186,17 @@ class GitLabDriver(OverOci):
         return oci_probe.by_deletion(remove, place=self._place, what="tag")
 
 
+# The registry's token has the rules: by a digest nothing is deleted as long as there is one that binds its owner.
+def _with_its_cause(by_digest: Capability) -> Capability:
+    if by_digest.support is not Support.NO:
+        return by_digest
+    return replace(
+        by_digest, why=f"{by_digest.why}; so does GitLab wherever a rule protects tags from these credentials"
+    )
+
+
 def _kept(error: RegistryError, why: str) -> Conflict:
-    return Conflict(f"{error}; {why}", remedy="make a new plan, in which it stays", status=_FORBIDDEN)
+    return Conflict(f"{error}; {why}", remedy="make a new plan, in which it stays", status=error.status)
 
 
 def _says_no_tag(response: Response) -> bool:

@@ -129,6 +129,8 @@ class AuthSession:
                 return authorization
         if any(challenge.scheme == "basic" for challenge in challenges):
             return self._answer_basic(response, scope, refused=refused)
+        if not challenges and refused.startswith("Bearer "):
+            raise self._refused_for_good(response, scope)
         raise AuthenticationFailed(
             f"{self._place} wants authentication by no way that tagsweep knows (Basic and Bearer)",
             remedy="check that the host is a registry's, and not a sign-in page before it",
@@ -256,12 +258,28 @@ class AuthSession:
             status=UNAUTHORIZED,
         )
 
+    # GitLab's registry answers so to the deletion of a protected tag: the token is good, this is not for it.
+    def _refused_for_good(self, response: Response, scope: Scope) -> PermissionDenied:
+        said = read_error(response.body)
+        credentials = self._credentials(scope)
+        whose = f" with the credentials ({credentials.found_in})" if credentials is not None else ""
+        return PermissionDenied(
+            f"{self._place} refuses this{whose}, and asks for no others"
+            + (f": {said.message}" if said.message else ""),
+            remedy="look what the registry protects, or use credentials that have the right",
+            status=UNAUTHORIZED,
+            code=said.code,
+        )
+
     def _still_refused(self, response: Response, scope: Scope) -> RegistryError:
         credentials = self._credentials(scope)
         wanted: tuple[Scope, ...] = ()
-        for challenge in parse_challenges(response.headers.get("www-authenticate", "")):
+        challenges = parse_challenges(response.headers.get("www-authenticate", ""))
+        for challenge in challenges:
             if challenge.scheme == "bearer":
                 wanted = Scope.parse_all(challenge.parameters.get("scope", ""))
+        if self._bearer is not None and not challenges:
+            return self._refused_for_good(response, scope)
         if self._bearer is not None:
             named = next((item for item in wanted if item.name == scope.name), scope)
             return self._lacking(sorted(named.actions), scope, credentials)

@@ -25,6 +25,7 @@ from tagsweep.model.errors import (
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.ports import Request, Response
 from tagsweep.testing import images
+from tagsweep.testing.access import BearerAccess, OpenAccess
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import InstantClock, Quiet
 from tagsweep.testing.vendors.gitlab import DEVELOPER, GITLAB, MAINTAINER, OWNER, GitLabApi, GitLabToken
@@ -78,9 +79,20 @@ def connect(
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
-    """Run a fake GitLab with two images in a repository two levels below its project."""
+    """Run a fake GitLab with two images in a repository two levels below its project; its registry is open."""
+    yield from set_up(None)
+
+
+@pytest.fixture
+def guarded() -> Iterator[Scene]:
+    """Run the same with a registry that wants tokens."""
+    yield from set_up(BearerAccess(username="token", password=SECRET))
+
+
+def set_up(access: BearerAccess | None) -> Iterator[Scene]:
+    """Yield the scene."""
     api = GitLabApi(tokens=list(TOKENS.values()), projects=["group/other", PROJECT])
-    with FakeRegistry(GITLAB, apis=[api]) as registry:
+    with FakeRegistry(GITLAB, access=access or OpenAccess(), apis=[api]) as registry:
         registry.push(REPOSITORY, images.multi_platform("one"), "v1", "latest")
         registry.push(REPOSITORY, images.image("two"), "sha-2")
         progress, clock = Quiet(), InstantClock()
@@ -237,6 +249,31 @@ def test_tags_that_became_protected_do_not_stop_the_others(scene: Scene, who: st
         with pytest.raises(PermissionDenied):
             driver.delete_tag(REPOSITORY, "latest")
     assert scene.registry.count("DELETE") == 10
+
+
+def test_the_registry_api_refuses_a_protected_tag_by_401(guarded: Scene) -> None:
+    """The registry's 401 without a challenge is the tag's own, a Conflict: no credentials are asked for again."""
+    driver = guarded.connect("nobody")
+    driver.probe(REPOSITORY)
+    guarded.api.protect(PROJECT, "^v")
+    guarded.registry.clear_log()
+    for _ in range(15):
+        with pytest.raises(Conflict, match=r"tag is protected; .*protects this one"):
+            driver.delete_tag(REPOSITORY, "v1")
+    assert guarded.registry.count("GET", "/token") == 0
+    assert driver.delete_tag(REPOSITORY, "sha-2") is True
+    assert "v1" in guarded.registry.tags(REPOSITORY)
+
+
+def test_where_tags_are_protected_the_registry_deletes_no_digest(guarded: Scene) -> None:
+    """Deletion by digest is not declared then, with GitLab's own words, and the deletion of tags still is."""
+    guarded.api.protect(PROJECT, "^v")
+    for who in ("nobody", "developer"):
+        found = guarded.connect(who).probe(REPOSITORY)
+        assert found.delete_tag.usable
+        assert not found.delete_manifest.usable
+        assert "manifest is protected" in found.delete_manifest.why
+        assert "rule protects" in found.delete_manifest.why
 
 
 def test_the_registry_api_alone_tells_a_protected_tag_from_a_missing_right(scene: Scene) -> None:

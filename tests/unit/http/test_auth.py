@@ -352,6 +352,26 @@ def test_an_unknown_scheme_is_refused_in_words() -> None:
         run(session(USER), lambda request: answer(request, 401, www_authenticate="Negotiate"))
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["the first request", "a later one"])
+def test_a_401_without_a_challenge_refuses_the_request_and_not_its_token(known: bool) -> None:  # noqa: FBT001 - a table's column
+    """GitLab's registry refuses protected tags so: what it says is told, and the credentials stay good."""
+    registry = Registry(everything)
+    auth = session(USER)
+    if known:
+        run(auth, registry, "DELETE", DELETE)
+
+    def respond(request: Request) -> Response:
+        found = registry(request)
+        said = json.dumps({"errors": [{"code": "X", "message": "tag is protected"}]}).encode()
+        return answer(request, 401, said) if found.body == b"ok" else found
+
+    with pytest.raises(PermissionDenied, match=r"refuses this .*config\.json.*: tag is protected") as refused:
+        run(auth, respond, "DELETE", DELETE)
+    assert (refused.value.status, refused.value.code) == (401, "X")
+    assert len(registry.tokens_asked) == 1
+    assert run(auth, registry, "DELETE", DELETE).status == 200
+
+
 def test_the_lock_on_tokens_is_given_back_when_sending_fails() -> None:
     """A conversation that is broken off while a token is fetched does not stop the next one."""
     registry = Registry(everything)

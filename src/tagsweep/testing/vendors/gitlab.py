@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from tagsweep.model.manifest import RawManifest
+from tagsweep.testing.answers import error
 from tagsweep.testing.dialects import Dialect, NoReferrers, Refusal
 from tagsweep.testing.storage import Storage, StoredRepository
 from tagsweep.testing.vendors.asking import Refused, json_answer, number_in, query_of, unknown_in
@@ -34,6 +35,7 @@ _MOST_PER_PAGE: Final = 100
 _LEAST_TO_DELETE: Final = DEVELOPER
 _PROJECT: Final = re.compile(r"/projects/(?P<project>[^/]+)(?P<rest>/.*)?")
 _GROUP: Final = re.compile(r"/groups/(?P<group>[^/]+)/registry/repositories")
+_MANIFEST: Final = re.compile(r"/v2/(?P<repository>.+)/manifests/(?P<reference>[^/]+)")
 _TAGS: Final = re.compile(r"/registry/repositories/(?P<number>[0-9]+)/tags(?:/(?P<tag>[^/]+))?")
 
 
@@ -49,15 +51,22 @@ class GitLabToken:
 class GitLabApi:
     """Implements :class:`tagsweep.testing.fake.VendorApi`. ``projects`` are the paths that are projects.
 
-    ``has_tag_rules`` is off for a GitLab that is older than the protection of tags.
+    ``has_tag_rules`` is off for a GitLab that is older than the protection of tags. ``registry_level`` is the role
+    of whoever uses the registry API, which has the rules in its tokens.
     """
 
     def __init__(
-        self, *, tokens: Sequence[GitLabToken] = (), projects: Sequence[str] = (), has_tag_rules: bool = True
+        self,
+        *,
+        tokens: Sequence[GitLabToken] = (),
+        projects: Sequence[str] = (),
+        has_tag_rules: bool = True,
+        registry_level: int = MAINTAINER,
     ) -> None:
         self._tokens = {token.secret: token for token in tokens}
         self._projects = tuple(projects)
         self._has_tag_rules = has_tag_rules
+        self._registry_level = registry_level
         self._created: dict[tuple[str, str], datetime] = {}
         self._rules: dict[str, list[tuple[str, str | None]]] = {}
         self._storage = Storage()
@@ -87,6 +96,14 @@ class GitLabApi:
                 return self._route(path.removeprefix(_BASE), request)
         except Refused as refused:
             return refused.answer
+
+    def refine(self, request: WireRequest) -> Answer | None:
+        """Implements :class:`tagsweep.testing.fake.RefinesRegistry`: a deletion that the rules forbid is refused."""
+        found = _MANIFEST.fullmatch(request.target.partition("?")[0])
+        if request.method != "DELETE" or found is None:
+            return None
+        with self._storage.lock:
+            return self._refused_by_registry(found["repository"], unquote(found["reference"]))
 
     def _route(self, path: str, request: WireRequest) -> Answer:
         who = self._who(request)
@@ -212,12 +229,31 @@ class GitLabApi:
             raise _refused(403, "403 Forbidden")
         if tag not in stored.tags:
             raise _refused(404, "404 Tag Not Found")
-        levels = {"developer": DEVELOPER, "maintainer": MAINTAINER, "owner": OWNER, "admin": 60}
-        for pattern, least in self._rules.get(project, ()):
-            if re.search(pattern, tag) and (least is None or who.level < levels[least]):
-                raise _refused(403, "403 Forbidden - Tag is protected")
+        if any(re.search(pattern, tag) for pattern in self._above(project, who.level)):
+            raise _refused(403, "403 Forbidden - Tag is protected")
         del stored.tags[tag]
         return json_answer(200, None)
+
+    def _above(self, project: str, level: int) -> list[str]:
+        """Return the patterns of the tags that nobody of this role may delete."""
+        levels = {"developer": DEVELOPER, "maintainer": MAINTAINER, "owner": OWNER, "admin": 60}
+        rules = self._rules.get(project, ())
+        return [pattern for pattern, least in rules if least is None or level < levels[least]]
+
+    def _refused_by_registry(self, repository: str, reference: str) -> Answer | None:
+        """Return the registry's refusal, a 401 without a challenge: of a protected tag, and of all digests under a rule.
+
+        Source: HandleDeleteManifest in the code of GitLab's container registry; the error code is made up.
+        """
+        project = max((each for each in self._projects if f"{repository}/".startswith(f"{each}/")), default="", key=len)
+        patterns = self._above(project, self._registry_level)
+        stored = self._storage.repositories.get(repository)
+        if ":" in reference:
+            return error(401, "UNAUTHORIZED", "manifest is protected") if patterns else None
+        if stored is None or reference not in stored.tags:
+            return None
+        protected = any(re.search(pattern, reference) for pattern in patterns)
+        return error(401, "UNAUTHORIZED", "tag is protected") if protected else None
 
     def _paged(
         self,
