@@ -241,7 +241,7 @@ class GitLabApi:
         return [pattern for pattern, least in rules if least is None or level < levels[least]]
 
     def _refused_by_registry(self, repository: str, reference: str) -> Answer | None:
-        """Return the registry's refusal, a 401 without a challenge: of a protected tag, and of all digests under a rule.
+        """Return the registry's refusal, a 401 without a challenge: of a protected tag, or of any digest under a rule.
 
         Source: HandleDeleteManifest in the code of GitLab's container registry; the error code is made up.
         """
