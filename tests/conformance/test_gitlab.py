@@ -14,10 +14,17 @@ from tagsweep.testing.access import READ_ONLY, BearerAccess
 from tagsweep.testing.driver_suite import DriverSuite
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import FakeHarness, Harness
-from tagsweep.testing.vendors.gitlab import GITLAB, GitLabApi, GitLabToken
+from tagsweep.testing.vendors.gitlab import GITLAB, AbsentTag, GitLabApi, GitLabToken
 
 SECRET = "glpat-secret-of-a-user"
-LEVELS = {"maintainer": 40, "developer": 30, "reporter": 20, "registry API alone": 40}
+KINDS = {
+    "maintainer of GitLab.com": (40, AbsentTag.FORBIDDEN),
+    "maintainer of an older GitLab": (40, AbsentTag.NOT_FOUND),
+    "developer without the metadata database": (30, AbsentTag.DONE),
+    "reporter": (20, AbsentTag.FORBIDDEN),
+    "registry API alone": (40, AbsentTag.FORBIDDEN),
+}
+"""Roles, and what their GitLab answers of an absent tag."""
 
 
 class GitLabHarness(FakeHarness):
@@ -48,19 +55,19 @@ class LockableGitLab(GitLabHarness):
 class TestGitLabDriver(DriverSuite):
     """The suite, once for each role, and without a token for the API."""
 
-    @pytest.fixture(params=LEVELS)
+    @pytest.fixture(params=KINDS)
     def harness(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
         """Yield a fake GitLab, whose registry takes the token as a password."""
-        level = LEVELS[request.param]
+        level, absent = KINDS[request.param]
         monkeypatch.setenv("TAGSWEEP_USERNAME", "token")
         monkeypatch.setenv("TAGSWEEP_PASSWORD", SECRET)
         monkeypatch.setenv("SWEEP_TOKEN", SECRET)
         granted = READ_ONLY | {"push"} | (frozenset() if level < 30 else {"delete"})
         access = BearerAccess(username="token", password=SECRET, granted=granted)
-        api = GitLabApi(tokens=[GitLabToken(secret=SECRET, level=level)], projects=["team/app"])
+        api = GitLabApi(tokens=[GitLabToken(secret=SECRET, level=level)], projects=["team/app"], absent=absent)
         with FakeRegistry(GITLAB, access=access, apis=[api]) as registry:
             named = {"api": f"http://{registry.host}/api/v4", "token_env": "SWEEP_TOKEN"}
-            if request.param == "maintainer":
+            if "maintainer" in request.param:
                 yield LockableGitLab(registry, named, api)
             else:
                 yield GitLabHarness(registry, {} if "alone" in request.param else named)

@@ -11,7 +11,7 @@ import pytest
 from tagsweep.testing import images
 from tagsweep.testing.access import READ_ONLY, BearerAccess
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.vendors.gitlab import DEVELOPER, GITLAB, MAINTAINER, GitLabApi, GitLabToken
+from tagsweep.testing.vendors.gitlab import DEVELOPER, GITLAB, MAINTAINER, AbsentTag, GitLabApi, GitLabToken
 from tests.e2e.kit import GATEWAY, RULES, SHA, Place, both_sizes, codes, decisions, fill, gateway, removed, size
 from tests.e2e.sweeps import Sweep, newest, vendor_policy
 
@@ -24,7 +24,8 @@ def gitlab(
     monkeypatch: pytest.MonkeyPatch, *, most: int = 1000, level: int = MAINTAINER
 ) -> Iterator[tuple[FakeRegistry, GitLabApi]]:
     """Run a fake GitLab with at most so many tags of tensorzero/gateway, for a user of this role."""
-    api = GitLabApi(tokens=[GitLabToken(secret=SECRET, level=level)], projects=[GATEWAY], registry_level=level)
+    token = GitLabToken(secret=SECRET, level=level)
+    api = GitLabApi(tokens=[token], projects=[GATEWAY], registry_level=level, absent=AbsentTag.FORBIDDEN)
     granted = READ_ONLY | {"push"} | ({"delete"} if level >= DEVELOPER else frozenset())
     access = BearerAccess(username="token", password=SECRET, granted=granted)
     with FakeRegistry(GITLAB, access=access, apis=[api]) as registry:

@@ -17,7 +17,7 @@ from tagsweep.drivers import oci_probe
 from tagsweep.drivers.connection import Connection
 from tagsweep.drivers.credentials import CredentialStore
 from tagsweep.drivers.gitlab_access import GitLabAccess, find_access
-from tagsweep.drivers.gitlab_api import GitLabApi
+from tagsweep.drivers.gitlab_api import DEVELOPER, ROLES, GitLabApi
 from tagsweep.drivers.over_oci import OverOci
 from tagsweep.drivers.vendor_access import once
 from tagsweep.http.auth import Credentials, Lookup
@@ -29,12 +29,12 @@ from tagsweep.model.inventory import TimeOrigin
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.ports import Clock, ListedTag, Progress, Response
 
-_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
+_OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
 _DETAILED: Final = frozenset({TimeOrigin.CREATED})
 _RIGHTS: Final = (
     "use an access token with the scope api and the role Developer or above, or a job token of the project itself"
 )
-_PROTECTS: Final = "other tags may be removed, so GitLab protects this one"
+_PROTECTS: Final = "these credentials may remove tags, so GitLab protects this one"
 _RECLAIM: Final = (
     "GitLab.com, and self-managed GitLab with the registry's metadata database, collect by themselves what has had no "
     "tag for a day. Elsewhere the operator runs gitlab-ctl registry-garbage-collect, read-only or stopped; its -m also "
@@ -57,6 +57,8 @@ class GitLabDriver(OverOci):
         self._api = GitLabApi(rest)
         self._access = access
         self._progress = connection.progress
+        self._by_registry: set[str] = set()
+        self._absence: dict[str, int] = {}
 
     @classmethod
     def connect(cls, settings: RegistrySettings, *, clock: Clock, progress: Progress) -> GitLabDriver:
@@ -114,6 +116,8 @@ class GitLabDriver(OverOci):
             referrers=found.referrers,
         )
 
+    # How GitLab answers who may: 404 until 2025; since then 403 where the registry has its metadata database, because
+    # nobody may remove what is no tag, and 200 elsewhere.
     def _probe_tag(self, repository: str) -> Capability:
         doing = f"remove a tag of {repository}"
         try:
@@ -121,10 +125,28 @@ class GitLabDriver(OverOci):
         except (PermissionDenied, AuthenticationFailed) as error:
             return Capability(why=f"{error}; {_RIGHTS}")
         if response.status == _FORBIDDEN:
-            return Capability(why=f"{failure(response, place=self._place, doing=doing)}; {_RIGHTS}")
-        if _says_no_tag(response):
-            return Capability(support=Support.YES, why="GitLab answers a try to remove an absent tag with 404")
-        return Capability(support=Support.UNKNOWN, why=str(failure(response, place=self._place, doing=doing)))
+            refused = failure(response, place=self._place, doing=doing)
+            known = repository in self._absence  # a GitLab that said something else before means its refusal
+            return Capability(why=f"{refused}; {_RIGHTS}") if known else self._probe_by_role(repository, refused)
+        if response.status != _OK and not _says_no_tag(response):
+            return Capability(support=Support.UNKNOWN, why=str(failure(response, place=self._place, doing=doing)))
+        self._absence[repository] = response.status
+        return Capability(
+            support=Support.YES, why=f"GitLab answers a try to remove an absent tag with {response.status}"
+        )
+
+    def _probe_by_role(self, repository: str, error: RegistryError) -> Capability:
+        level = self._api.level(repository)
+        if level is None:  # a job's token: what it may do, its registry tells
+            by_registry = self._probe_by_registry(repository)
+            if by_registry.usable:
+                self._by_registry.add(repository)
+                return by_registry
+        elif level >= DEVELOPER:
+            self._api.excuse(repository)
+            role = ROLES.get(level, f"role {level}")
+            return Capability(support=Support.YES, why=f"these credentials have the role {role}, which may remove tags")
+        return Capability(why=f"{error}; {_RIGHTS}")
 
     # --- listing --------------------------------------------------------------------------------------------------
     def list_namespace(self, namespace: str) -> Iterable[str]:
@@ -149,12 +171,17 @@ class GitLabDriver(OverOci):
     # --- removing -------------------------------------------------------------------------------------------------
     def _remove(self, repository: str, tag: str, doing: str) -> bool:
         """Remove the tag and nothing else; False if it was absent."""
-        if not self._access.api:
+        if not self._access.api or repository in self._by_registry:
             return self._remove_by_registry(repository, tag)
+        if self._absence.get(repository) == _OK and self._oci.resolve_tag(repository, tag) is None:
+            return False
         response = self._api.remove(repository, tag)
-        if response.status == _FORBIDDEN:
-            raise self._forbidden(repository, tag, failure(response, place=self._place, doing=doing))
-        return self._ended(repository, tag, response, doing)
+        if response.status != _FORBIDDEN:
+            return self._ended(repository, tag, response, doing)
+        if self._oci.resolve_tag(repository, tag) is None:
+            self._api.excuse(repository)
+            return False
+        raise self._forbidden(repository, tag, failure(response, place=self._place, doing=doing))
 
     def _forbidden(self, repository: str, tag: str, error: RegistryError) -> RegistryError:
         """Return what a 403 means: it stands for a protected tag as well as for a missing right."""

@@ -25,7 +25,9 @@ _NOT_FOUND: Final = 404
 _REFUSED: Final = frozenset({403, 404})
 _LEAST_PARTS: Final = 2
 """A project has a namespace and a name."""
-_ROLES: Final = {30: "Developer", 40: "Maintainer", 50: "Owner", 60: "an administrator"}
+DEVELOPER: Final = 30
+"""The least role that may remove a tag."""
+ROLES: Final = {DEVELOPER: "Developer", 40: "Maintainer", 50: "Owner", 60: "an administrator"}
 _READ_OTHERWISE: Final = re.compile(r"\[\[|\[:|--|&&|~~|\|\|")
 """What Python reads in another way than RE2: such a rule is taken to match everything."""
 
@@ -67,7 +69,7 @@ class Protection:
             if least is None:
                 return f"GitLab's tag protection rule {pattern!r} makes it immutable"
             if self.level is None or self.level < least:
-                role = _ROLES.get(least, f"role {least}")
+                role = ROLES.get(least, f"role {least}")
                 ours = "" if self.level is not None else ", and the role of these credentials is not known"
                 return f"GitLab's tag protection rule {pattern!r} lets only {role} and above delete it{ours}"
         return ""
@@ -165,6 +167,10 @@ class GitLabApi:
             for rule in found
         )
         return Protection(rules=rules, level=self._our_level(place) if rules else None)
+
+    def level(self, repository: str) -> int | None:
+        """Return the role of these credentials in the repository's project, asked anew; None where it is not told."""
+        return self._our_level(self.find(repository))
 
     def _our_level(self, place: Place) -> int | None:
         described = self._readable(place.path)

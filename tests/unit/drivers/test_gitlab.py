@@ -25,10 +25,10 @@ from tagsweep.model.errors import (
 from tagsweep.model.inventory import TimeOrigin
 from tagsweep.ports import Request, Response
 from tagsweep.testing import images
-from tagsweep.testing.access import BearerAccess, OpenAccess
+from tagsweep.testing.access import READ_ONLY, BearerAccess, OpenAccess
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import InstantClock, Quiet
-from tagsweep.testing.vendors.gitlab import DEVELOPER, GITLAB, MAINTAINER, OWNER, GitLabApi, GitLabToken
+from tagsweep.testing.vendors.gitlab import DEVELOPER, GITLAB, MAINTAINER, OWNER, AbsentTag, GitLabApi, GitLabToken
 from tests.unit.drivers.vendors import Scripted, connected, lose_the_answer_to_a_removal
 
 PROJECT = "group/sub/project"
@@ -347,6 +347,37 @@ def test_one_tag_goes_and_its_siblings_stay(scene: Scene) -> None:
     assert scene.driver.delete_tag(REPOSITORY, "latest") is False
     assert set(scene.registry.tags(REPOSITORY)) == {"v1", "sha-2"}
     assert scene.registry.count("DELETE", "name_regex") == 0
+
+
+@pytest.mark.parametrize("absent", AbsentTag)
+@pytest.mark.parametrize("who", ["maintainer", "developer", "job"])
+def test_what_is_absent_is_no_refusal(absent: AbsentTag, who: str) -> None:
+    """Whatever a GitLab answers of a tag that is not there, the right is seen, and such a tag is gone already."""
+    api = GitLabApi(tokens=list(TOKENS.values()), projects=[PROJECT], absent=absent)
+    access = BearerAccess(username="token", password=SECRET)
+    with FakeRegistry(GITLAB, access=access, apis=[api]) as registry:
+        registry.push(REPOSITORY, images.image("one"), "v1", "latest")
+        driver = connect(registry.host, who)
+        assert driver.probe(REPOSITORY).delete_tag.usable
+        assert driver.delete_tag(REPOSITORY, "latest") is True
+        for _ in range(15):
+            assert driver.delete_tag(REPOSITORY, "latest") is False
+        api.protect(PROJECT, "^v", least=None)
+        with pytest.raises(Conflict):
+            driver.delete_tag(REPOSITORY, "v1")
+        assert set(registry.tags(REPOSITORY)) == {"v1"}
+
+
+def test_a_reporter_and_a_job_of_no_right_are_told_where_absence_is_forbidden() -> None:
+    """A 403 for a tag that is not there is a right only for the role that has it; a job's right is the registry's."""
+    api = GitLabApi(tokens=list(TOKENS.values()), projects=[PROJECT], absent=AbsentTag.FORBIDDEN)
+    access = BearerAccess(username="token", password=SECRET, granted=READ_ONLY)
+    with FakeRegistry(GITLAB, access=access, apis=[api]) as registry:
+        registry.push(REPOSITORY, images.image("one"), "v1")
+        for who in ("reporter", "job"):
+            able = connect(registry.host, who).probe(REPOSITORY)
+            assert not able.delete_tag.usable
+            assert "Developer or above" in able.delete_tag.why
 
 
 def test_a_404_for_a_tag_that_is_there_is_an_error(scene: Scene) -> None:

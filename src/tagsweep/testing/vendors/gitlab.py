@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -39,6 +40,17 @@ _MANIFEST: Final = re.compile(r"/v2/(?P<repository>.+)/manifests/(?P<reference>[
 _TAGS: Final = re.compile(r"/registry/repositories/(?P<number>[0-9]+)/tags(?:/(?P<tag>[^/]+))?")
 
 
+class AbsentTag(Enum):
+    """What GitLab answers to who may remove tags and asks to remove one that is not there. Source: GitLab's code."""
+
+    NOT_FOUND = 404
+    """GitLab until 2025."""
+    FORBIDDEN = 403
+    """GitLab.com, and others whose registry has the metadata database: nobody may remove a tag that is none."""
+    DONE = 200
+    """Self-managed GitLab without that database: absence is a success."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitLabToken:
     """An access token and the role of its user, or the token of a job (``is_job``), which serves few calls."""
@@ -48,11 +60,14 @@ class GitLabToken:
     is_job: bool = False
 
 
+_SAID_OF_ABSENT: Final = {AbsentTag.NOT_FOUND: "404 Tag Not Found", AbsentTag.FORBIDDEN: "403 Forbidden"}
+
+
 class GitLabApi:
     """Implements :class:`tagsweep.testing.fake.VendorApi`. ``projects`` are the paths that are projects.
 
     ``has_tag_rules`` is off for a GitLab that is older than the protection of tags. ``registry_level`` is the role
-    of whoever uses the registry API, which has the rules in its tokens.
+    of whoever uses the registry API, which has the rules in its tokens. ``absent`` is the generation of GitLab.
     """
 
     def __init__(
@@ -62,11 +77,13 @@ class GitLabApi:
         projects: Sequence[str] = (),
         has_tag_rules: bool = True,
         registry_level: int = MAINTAINER,
+        absent: AbsentTag = AbsentTag.NOT_FOUND,
     ) -> None:
         self._tokens = {token.secret: token for token in tokens}
         self._projects = tuple(projects)
         self._has_tag_rules = has_tag_rules
         self._registry_level = registry_level
+        self._absent = absent
         self._created: dict[tuple[str, str], datetime] = {}
         self._rules: dict[str, list[tuple[str, str | None]]] = {}
         self._storage = Storage()
@@ -228,7 +245,9 @@ class GitLabApi:
         if who.level < _LEAST_TO_DELETE:
             raise _refused(403, "403 Forbidden")
         if tag not in stored.tags:
-            raise _refused(404, "404 Tag Not Found")
+            if self._absent is AbsentTag.DONE:
+                return json_answer(200, None)
+            raise _refused(self._absent.value, _SAID_OF_ABSENT[self._absent])
         if any(re.search(pattern, tag) for pattern in self._above(project, who.level)):
             raise _refused(403, "403 Forbidden - Tag is protected")
         del stored.tags[tag]
