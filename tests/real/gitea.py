@@ -62,6 +62,7 @@ PATH = {directory / "gitea.db"}
 [security]
 INSTALL_LOCK = true
 SECRET_KEY = only-for-tests
+PASSWORD_HASH_ALGO = pbkdf2$1$50
 [log]
 LEVEL = Error
 MODE = console
