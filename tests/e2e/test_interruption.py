@@ -12,7 +12,9 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -73,11 +75,11 @@ def end(place: Place, registry: FakeRegistry) -> End:
     )
 
 
-def uninterrupted(directory: Path, dialect: Dialect) -> tuple[End, int]:
-    """Return the end of a sweep that nothing interrupts, and how many requests it sent."""
-    place = Place(directory / "uninterrupted")
-    place.directory.mkdir()
-    with FakeRegistry(dialect) as registry:
+@cache
+def uninterrupted(dialect: Dialect) -> tuple[End, int]:
+    """Return the end of a sweep that nothing interrupts, and how many requests it sent: the same for every test."""
+    with TemporaryDirectory(prefix="tagsweep-uninterrupted-") as name, FakeRegistry(dialect) as registry:
+        place = Place(Path(name))
         prepare(place, registry)
         registry.clear_log()
         place.apply()
@@ -151,7 +153,7 @@ def kill(child: subprocess.Popen[str], _request: LoggedRequest) -> None:
 @pytest.mark.parametrize("share", SHARES)
 def test_killed_at_any_request(place: Place, dialect: Dialect, share: float) -> None:
     """`kill -9` after any share of the requests (rights, snapshot, deletions, verification): the end is the same."""
-    expected, requests = uninterrupted(place.directory, dialect)
+    expected, requests = uninterrupted(dialect)
     assert (expected.status, expected.entries) == ("done", 1)
     with FakeRegistry(dialect) as registry:
         prepare(place, registry)
@@ -165,7 +167,7 @@ def test_killed_at_any_request(place: Place, dialect: Dialect, share: float) -> 
 @pytest.mark.parametrize("number", [1, pytest.param(4, marks=SLOW), 20])
 def test_killed_just_after_the_registry_deleted(place: Place, dialect: Dialect, number: int) -> None:
     """Killed when the k-th deletion is done and its answer has not come: it counts as done by this run."""
-    expected, _ = uninterrupted(place.directory, dialect)
+    expected, _ = uninterrupted(dialect)
     with FakeRegistry(dialect) as registry:
         fits = prepare(place, registry)
 
@@ -181,7 +183,7 @@ def test_killed_just_after_the_registry_deleted(place: Place, dialect: Dialect, 
 
 def test_killed_twice(place: Place) -> None:
     """Killed, taken up, killed again while it was finishing, and taken up again."""
-    expected, _ = uninterrupted(place.directory, DISTRIBUTION_2_8)
+    expected, _ = uninterrupted(DISTRIBUTION_2_8)
     with FakeRegistry(DISTRIBUTION_2_8) as registry:
         fits = prepare(place, registry)
         for number in (6, 9):
@@ -202,7 +204,7 @@ def test_killed_after_verification_before_the_record(place: Place) -> None:
         "    os.kill(os.getppid(), signal.SIGKILL)\n",
         encoding="utf-8",
     )
-    expected, _ = uninterrupted(place.directory, DISTRIBUTION_2_8)
+    expected, _ = uninterrupted(DISTRIBUTION_2_8)
     with FakeRegistry(DISTRIBUTION_2_8) as registry:
         prepare(place, registry, more=f"verify: {{checks: [{{command: [{sys.executable!r}, {str(script)!r}]}}]}}\n")
         finish(place.start_apply(), -signal.SIGKILL)
@@ -215,7 +217,7 @@ def test_killed_after_verification_before_the_record(place: Place) -> None:
 @BOTH
 def test_ctrl_c_lets_what_is_in_flight_end(place: Place, dialect: Dialect) -> None:
     """After Ctrl-C every step that was begun is in the journal with its end; exit 130; the same command finishes."""
-    expected, _ = uninterrupted(place.directory, dialect)
+    expected, _ = uninterrupted(dialect)
     with FakeRegistry(dialect) as registry:
         fits = prepare(place, registry)
 
@@ -234,7 +236,7 @@ def test_ctrl_c_lets_what_is_in_flight_end(place: Place, dialect: Dialect) -> No
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")
 def test_a_journal_that_cannot_be_written_stops_the_run(place: Place) -> None:
     """When the disk takes no more of the journal, the run ends with 6 at once, and goes on when there is room."""
-    expected, _ = uninterrupted(place.directory, DISTRIBUTION_2_8)
+    expected, _ = uninterrupted(DISTRIBUTION_2_8)
     with FakeRegistry(DISTRIBUTION_2_8) as registry:
         fits = prepare(place, registry)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagsweep.core.families import FamilyKind, TagFacts, find_families
+from tagsweep.core.families import Family, FamilyKind, TagFacts, find_families
 from tagsweep.core.patterns import accepts_empty, matches
 from tagsweep.model.policy import Names
 from tests.histories import repositories, state
@@ -58,8 +58,8 @@ _FACT = st.builds(
 _FACTS = st.lists(_FACT, max_size=25, unique_by=lambda fact: fact.name)
 
 
-def check(facts: list[TagFacts]) -> None:
-    """Assert all that holds for the families of any tags."""
+def check(facts: list[TagFacts]) -> tuple[Family, ...]:
+    """Assert all that holds for the families of any tags; return them."""
     families = find_families(facts)
     assert sorted(tag for family in families for tag in family.tags) == sorted(fact.name for fact in facts)
     assert len({family.name for family in families}) == len(families)
@@ -75,6 +75,7 @@ def check(facts: list[TagFacts]) -> None:
         if family.temporary:
             assert not any(isinstance(pattern, Names) for pattern in family.patterns)
             assert not family.doubt
+    return families
 
 
 @settings(max_examples=60, deadline=None)
@@ -93,7 +94,7 @@ def test_the_order_of_tags_has_no_meaning(facts: list[TagFacts]) -> None:
 
 
 @pytest.mark.parametrize("repository", repositories())
-@pytest.mark.parametrize("year", [2016, 2019, 2022, 2026])
+@pytest.mark.parametrize("year", [2016, 2019, 2022, pytest.param(2026, marks=pytest.mark.slow)])
 def test_histories_have_exact_patterns_and_no_temporary_release(repository: str, year: int) -> None:
     """In the real histories the patterns are exact, and nothing but dated builds of a rolling line is temporary."""
     now = state(repository, datetime(year, 10, 1, tzinfo=UTC))
@@ -105,6 +106,5 @@ def test_histories_have_exact_patterns_and_no_temporary_release(repository: str,
         )
         for tag, image in now.images.items()
     ]
-    check(facts)
-    temporary = {family.kind for family in find_families(facts) if family.temporary}
+    temporary = {family.kind for family in check(facts) if family.temporary}
     assert temporary <= {FamilyKind.NIGHTLY}

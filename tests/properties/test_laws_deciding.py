@@ -60,7 +60,7 @@ from tests.properties.deciding import (
 )
 from tests.unit.core.builders import NOW, inventory, policy, rule, tag
 
-LAW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Reports = Sequence[UsageReport]
 T = TypeVar("T")
 

@@ -28,7 +28,7 @@ from tests.properties.simulated_registry import (
     cases,
 )
 
-law = settings(max_examples=100, deadline=None, derandomize=True)
+law = settings(deadline=None, derandomize=True)
 abilities = st.sampled_from((BY_DIGEST, UNTAGS, BY_DIGEST, UNTAGS, MOVES, UNTAGS_ONLY, NOTHING))
 
 

@@ -20,17 +20,37 @@ from tests.real.servers import Server
 pytestmark = pytest.mark.real
 
 
+@pytest.fixture
+def harness(gitea_registry: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
+    """Yield a repository of its own on the server."""
+    monkeypatch.setenv("TAGSWEEP_USERNAME", USER)
+    monkeypatch.setenv("TAGSWEEP_PASSWORD", PASSWORD)
+    harness = RealHarness(gitea_registry, GiteaDriver, authorization=lambda _: AUTHORIZATION)
+    yield harness
+    harness.close()
+
+
+def test_an_image_goes_with_its_tags_and_no_other_does(harness: Harness) -> None:
+    """What the run of the slow tests asks at length: the deletion of an image takes all its tags, and those alone."""
+    going, staying = images.image("going"), images.image("staying")
+    harness.seed(going, "v1", "also-v1")
+    harness.seed(staying, "v2")
+    driver = harness.connect()
+    assert driver.probe(harness.repository).delete_manifest.usable
+    assert driver.delete_manifest(harness.repository, going.top) is True
+    assert dict(harness.tags()) == {"v2": staying.top}
+    assert [tag.name for tag in driver.list_tags(harness.repository)] == ["v2"]
+    driver.close()
+
+
+@pytest.mark.slow
 class TestGiteaDriver(LastTagSuite):
     """The suite, with what a real Gitea does in another way than registries do."""
 
     @pytest.fixture
-    def harness(self, gitea_registry: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
-        """Yield a repository of its own on the server."""
-        monkeypatch.setenv("TAGSWEEP_USERNAME", USER)
-        monkeypatch.setenv("TAGSWEEP_PASSWORD", PASSWORD)
-        harness = RealHarness(gitea_registry, GiteaDriver, authorization=lambda _: AUTHORIZATION)
-        yield harness
-        harness.close()
+    def harness(self, harness: Harness) -> Harness:
+        """Return the repository, in the place of the suite's own fixture."""
+        return harness
 
     def test_every_valid_tag_name_works(self, harness: Harness, driver: RegistryDriver) -> None:
         """Gitea lists names in lower case, and resolves them however they are written."""

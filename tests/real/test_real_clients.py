@@ -12,9 +12,10 @@ from tagsweep.testing.fake import FakeRegistry
 from tests.real.servers import Server
 
 pytestmark = pytest.mark.real
+DIALECTS = [DISTRIBUTION_3, *(pytest.param(one, marks=pytest.mark.slow) for one in (OCI, DISTRIBUTION_2_8, CRANE))]
 
 
-@pytest.mark.parametrize("dialect", [OCI, DISTRIBUTION_2_8, DISTRIBUTION_3, CRANE], ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_crane_copies_an_index_and_deletes_it(dialect: Dialect, crane_registry: Server) -> None:
     """Everything below an index arrives under the same digest; listing and deletion by digest work."""
     image = images.multi_platform("copied")

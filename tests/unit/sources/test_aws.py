@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,19 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     }.items():
         monkeypatch.setenv(name, value)
     return config
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let botocore read its models of the services once, not once for each session: most of a test's time."""
+    create: Any = import_module("botocore.loaders").create_loader
+    monkeypatch.setattr("botocore.session.create_loader", _loader(create))
+
+
+@cache
+def _loader(create: Any) -> Any:
+    """Return what makes a loader for a session: the same for all that look in the same places."""
+    return cache(create)
 
 
 def _report(answers: Mapping[str, Answer], *services: str) -> UsageReport:
