@@ -12,6 +12,7 @@ import pytest
 
 from tests.real import helm, kube, podman
 from tests.real.gitea import gitea_server
+from tests.real.pulp import missing_for_pulp, pulp_server
 from tests.real.servers import Server, ServerKind, find, serve
 
 pytest.register_assert_rewrite("tagsweep.testing.driver_suite", "tagsweep.testing.source_suite")
@@ -62,6 +63,15 @@ def zot_registry() -> Iterator[Server]:
 def gitea_registry() -> Iterator[Server]:
     """A Gitea, one for the whole run: use a repository of your own."""
     yield from _real(ServerKind.GITEA, gitea_server)
+
+
+@pytest.fixture(scope="session")
+def pulp_registry() -> Iterator[Server]:
+    """A Pulp, one for the whole run: use a repository of your own."""
+    if lacking := missing_for_pulp():
+        pytest.skip(lacking)
+    with pulp_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ _DRIVERS: Final = {
     "nexus": "tagsweep.drivers.nexus:NexusDriver",
     "oci": "tagsweep.drivers.oci:OciDriver",
     "ocilayout": "tagsweep.drivers.ocilayout:OciLayoutDriver",
+    "pulp": "tagsweep.drivers.pulp:PulpDriver",
     "quay": "tagsweep.drivers.quay:QuayDriver",
     "scaleway": "tagsweep.drivers.scaleway:ScalewayDriver",
     "zot": "tagsweep.drivers.zot:ZotDriver",

@@ -38,6 +38,8 @@ _HEADERS: Final = (
     ("x-jfrog-version", "artifactory"),
     ("x-artifactory-id", "artifactory"),
 )
+_PULPS: Final = ("docker-distribution-api-version", "x-registry-supports-signatures", "correlation-id")
+"""What Pulp sends together with every answer; OpenShift's registry sends the second, and other programs the third."""
 
 _ANY: Final = re.compile(r".*", re.DOTALL)
 _CHALLENGES: Final = (
@@ -72,6 +74,8 @@ def by_answer(response: Response) -> str | None:
             return driver
     if headers.get("server", "").startswith("Nexus/"):
         return "nexus"
+    if all(header in headers for header in _PULPS):
+        return "pulp"
     for challenge in parse_challenges(headers.get("www-authenticate", "")):
         realm, service = challenge.parameters.get("realm", ""), challenge.parameters.get("service", "")
         for wanted_realm, wanted_service, driver in _CHALLENGES:
