@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Final, Protocol
 
 import pytest
 
 from tagsweep.model.reference import Digest
-from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.tensorzero import TagList
 from tests.e2e.kit import GATEWAY, RULES, SHA, Place, Result, gateway, policy, removed, shared_with_release, size
 
@@ -17,10 +16,26 @@ NEWEST_BY_PUSH: Final = (
 )
 
 
+class Swept(Protocol):
+    """What a sweep looks at behind tagsweep's back: a fake, or a real server that is asked over plain HTTP."""
+
+    def tags(self, repository: str) -> Mapping[str, Digest]:
+        """Return the tags with their digests."""
+        ...
+
+    def manifests(self, repository: str) -> Collection[Digest]:
+        """Return the digests of the manifests that are there."""
+        ...
+
+    def clear_log(self) -> None:
+        """Forget the requests so far."""
+        ...
+
+
 class Sweep:
     """One sweep of the gateway: what was there before, what goes, and what has to stay."""
 
-    def __init__(self, place: Place, registry: FakeRegistry, text: str, *, repository: str = GATEWAY) -> None:
+    def __init__(self, place: Place, registry: Swept, text: str, *, repository: str = GATEWAY) -> None:
         self.place = place
         self.registry = registry
         self.repository = repository
