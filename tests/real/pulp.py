@@ -1,6 +1,6 @@
 """A real Pulp with its container plugin: a PostgreSQL of its own, the API, what serves blobs, and its workers.
 
-Nothing of it outlives the block, and nothing listens but on this machine: the database on a socket in the same directory.
+Nothing of it outlives the block, and nothing listens but on this machine; the database on a socket in its directory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ USER, PASSWORD = "admin", "only-for-tests-1"
 AUTHORIZATION = f"Basic {base64.b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
 _WORKERS = 2
 _PATIENCE = 120
-"""Seconds until the API answers: it imports all of Django, in several processes, on whatever is left of this machine."""
+"""Seconds until the API answers: it imports Django in several processes, with what is left of this machine."""
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 """Nobody needs the database after a crash of this machine."""
 
@@ -115,6 +115,7 @@ def _settings(directory: Path, content: str) -> str:
     key = directory / "database-fields.key"
     key.write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
     database = {"ENGINE": "django.db.backends.postgresql", "NAME": "pulp", "USER": "pulp", "HOST": f"{directory}/db"}
+    # Every request brings a password, and Django's own hash of it takes a quarter of a second on purpose.
     return f"""\
 SECRET_KEY = "only-for-tests"
 CONTENT_ORIGIN = "http://{content}"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tagsweep.model.reference import Digest
 from tests.e2e.kit import WHOLE, Place, gateway
 from tests.e2e.sweeps import Sweep, doctor, log_in, vendor_policy
+from tests.real.filled import Filled
 from tests.real.gitea import AUTHORIZATION, PASSWORD, USER
-from tests.real.interview import Interviewer
 from tests.real.servers import Server
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -22,41 +20,11 @@ GATEWAY: Final = f"{USER}/gateway"
 """Gitea has repositories below the name of a user or organization only."""
 
 
-class Filled:
-    """The gateway's images on a real server, looked at over plain HTTP."""
-
-    def __init__(self, server: Server) -> None:
-        self.host = server.host
-        self._asker = Interviewer(server.host, AUTHORIZATION)
-        self._pushed: set[Digest] = set()
-        for built in replace(gateway(), repository=GATEWAY).images():
-            self._asker.push(GATEWAY, built.image, *built.tags)
-            self._pushed.update(manifest.digest for manifest in built.image.manifests)
-
-    def tags(self, repository: str) -> Mapping[str, Digest]:
-        """Return what a client sees that asks for each tag."""
-        names = self._asker.tags(repository)
-        assert isinstance(names, tuple), names
-        replies = {name: self._asker.ask("HEAD", f"{repository}/manifests/{name}") for name in names}
-        return {name: Digest.parse(reply.headers["docker-content-digest"]) for name, reply in replies.items()}
-
-    def manifests(self, repository: str) -> set[Digest]:
-        """Return the digests of what was pushed and answers still."""
-        return {each for each in self._pushed if self._asker.ask("HEAD", f"{repository}/manifests/{each}").status == 200}
-
-    def clear_log(self) -> None:
-        """A real server has none."""
-
-    def close(self) -> None:
-        """Give back the connection."""
-        self._asker.close()
-
-
 @pytest.fixture
 def gitea(gitea_registry: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
     """Yield a Gitea with the images, and the credentials for it in the environment."""
     log_in(monkeypatch, USER, PASSWORD)
-    filled = Filled(gitea_registry)
+    filled = Filled(gitea_registry, GATEWAY, gateway(), authorization=AUTHORIZATION)
     yield filled
     filled.close()
 

@@ -98,6 +98,15 @@ def test_others_are_known_by_their_challenge(headers: Mapping[str, str], driver:
     assert all("authorization" not in {name.lower() for name in request.headers} for request in answers.sent)
 
 
+@pytest.mark.parametrize("lacking", ["", "x-registry-supports-signatures", "correlation-id"])
+def test_pulp_tells_by_its_headers_together(lacking: str) -> None:
+    """Pulp sends three headers with every answer; one of them alone other programs send as well."""
+    names = {"docker-distribution-api-version", "x-registry-supports-signatures", "correlation-id"} - {lacking}
+    answers = _Answers(dict.fromkeys(names, "1"))
+    found = detect(RegistrySettings(host="pulp.example.com"), transport=answers)
+    assert found == ("oci" if lacking else "pulp")
+
+
 def test_zot_tells_by_its_extensions() -> None:
     """A registry without a telling challenge is asked once more, for the extensions that only zot has."""
     answers = _Answers({}, discover=b'{"extensions":[{"name":"_zot","url":""}]}')
