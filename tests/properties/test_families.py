@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -38,6 +39,11 @@ _WORD = st.sampled_from(
         "1.2",
         "18",
         "20260810",
+        "2026-08-11",
+        "202608",
+        "0130",
+        "4711",
+        "run",
     ]
 )
 _VERSION = st.lists(_NUMBER, min_size=1, max_size=4).map(".".join)
@@ -58,8 +64,20 @@ _FACT = st.builds(
 _FACTS = st.lists(_FACT, max_size=25, unique_by=lambda fact: fact.name)
 
 
+_DAY = re.compile(r"20[0-9]{2}([-_]?)[0-9]{2}\1[0-9]{2}(?![0-9])")
+_OF_ONE_BUILD = re.compile(
+    r"(?=[a-f]*[0-9])[0-9a-f]{7,}|[0-9]{4,}|(?:build|bld|run|ci)[-_.]?[0-9]|DAY[-_.T]?[0-9]{4}|DAY\.[0-9]",
+    re.IGNORECASE,
+)
+
+
+def tells_of_one_build(name: str) -> bool:
+    """Tell whether a name holds anything by which one build could be told from the next; a day is nothing such."""
+    return _OF_ONE_BUILD.search(_DAY.sub("DAY", name)) is not None
+
+
 def check(facts: list[TagFacts]) -> tuple[Family, ...]:
-    """Assert all that holds for the families of any tags; return them."""
+    """Assert all that holds for the families of any tags, and return them."""
     families = find_families(facts)
     assert sorted(tag for family in families for tag in family.tags) == sorted(fact.name for fact in facts)
     assert len({family.name for family in families}) == len(families)
@@ -85,6 +103,18 @@ def test_patterns_match_exactly_the_members(facts: list[TagFacts]) -> None:
     check(facts)
 
 
+@settings(max_examples=150, deadline=None)
+@given(_FACTS, st.lists(_TAG, max_size=10))
+def test_what_tells_of_no_build_is_never_proposed(facts: list[TagFacts], later: list[str]) -> None:
+    """No tag is temporary whose name carries no build's identity, and no temporary pattern takes in a later one."""
+    for family in find_families(facts):
+        if family.temporary:
+            assert family.proven
+            assert [tag for tag in family.tags if not tells_of_one_build(tag)] == []
+            taken = [tag for tag in later if any(matches(pattern, tag) for pattern in family.patterns)]
+            assert [tag for tag in taken if not tells_of_one_build(tag)] == []
+
+
 @settings(max_examples=60, deadline=None)
 @given(_FACTS)
 def test_the_order_of_tags_has_no_meaning(facts: list[TagFacts]) -> None:
@@ -94,17 +124,18 @@ def test_the_order_of_tags_has_no_meaning(facts: list[TagFacts]) -> None:
 
 
 @pytest.mark.parametrize("repository", repositories())
-@pytest.mark.parametrize("year", [2016, 2019, 2022, pytest.param(2026, marks=pytest.mark.slow)])
-def test_histories_have_exact_patterns_and_no_temporary_release(repository: str, year: int) -> None:
-    """In the real histories the patterns are exact, and nothing but dated builds of a rolling line is temporary."""
+@pytest.mark.parametrize(
+    ("year", "watched"), [(2016, True), (2019, False), (2022, True), pytest.param(2026, False, marks=pytest.mark.slow)]
+)
+def test_histories_have_exact_patterns_and_nothing_temporary(repository: str, year: int, *, watched: bool) -> None:
+    """In the real histories the patterns are exact, and no tag is temporary: all are releases, or may move."""
     now = state(repository, datetime(year, 10, 1, tzinfo=UTC))
     facts = [
         TagFacts(
             name=tag,
             digests=frozenset({digest(str(image))}),
-            past=frozenset(digest(str(one)) for one in now.past.get(tag, ())),
+            past=frozenset(digest(str(one)) for one in now.past.get(tag, ())) if watched else frozenset(),
         )
         for tag, image in now.images.items()
     ]
-    temporary = {family.kind for family in check(facts) if family.temporary}
-    assert temporary <= {FamilyKind.NIGHTLY}
+    assert [family.name for family in check(facts) if family.temporary] == []

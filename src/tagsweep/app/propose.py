@@ -72,7 +72,7 @@ def propose(looked: Looked, draft: PolicyDraft, *, path: str, session: Session) 
     requests = {method: looked.requests.get(method, 0) + after.get(method, 0) for method in {*looked.requests, *after}}
     return Proposal(
         text=text,
-        families=looked.families,
+        families=draft.families,
         clock=looked.clock,
         at=looked.at,
         chosen=draft.evidence_waived,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tagsweep.cli.init_questions import KEEP_NEWEST, Answers, ask, check_also
 from tagsweep.cli.options import DEFAULT_POLICY, emit, json_option, open_session, screen, state_option
 from tagsweep.model.errors import ConfigurationError
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from tagsweep.app.propose import Looked
     from tagsweep.report.policy_text import PolicyDraft
 
-_KEEP_NEWEST = 20
 _WITHIN = "30d"
 
 
@@ -58,7 +58,10 @@ class AgeType(click.ParamType[Age]):
     help="Where to write the policy.",
 )
 @click.option(
-    "--keep-newest", type=click.IntRange(min=0), help=f"How many builds of a kind stay.  [default: {_KEEP_NEWEST}]"
+    "--keep-newest",
+    type=click.IntRange(min=0),
+    help="How many builds of a kind stay, and with them all of the same time; 0 is no such clause."
+    f"  [default: {KEEP_NEWEST}]",
 )
 @click.option(
     "--within",
@@ -71,6 +74,12 @@ class AgeType(click.ParamType[Age]):
     type=click.Choice(["none", "later"]),
     help="none: nothing needs to be asked before a deletion. later: leave the choice open in the policy.",
 )
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="CLASS",
+    help="Make a rule for this class too, although it is in doubt whether its old tags may go.",
+)
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.option("--yes", is_flag=True, help="Ask nothing; what no option says has its default, or stays open.")
 @state_option
@@ -82,6 +91,7 @@ def command(
     keep_newest: int | None,
     within: Age | None,
     evidence: str | None,
+    also: tuple[str, ...],
     force: bool,
     yes: bool,
     state: Path | None,
@@ -90,9 +100,12 @@ def command(
     """Find the families of tags in the repositories REF, and write a policy that removes old builds and nothing else.
 
     Shows what that policy would remove today. Nothing in a registry is changed. A REF is a repository such as
-    ghcr.io/acme/app, or a glob such as ghcr.io/acme/*. On a terminal it asks how many builds to keep, and what has to
-    be asked before a deletion; elsewhere options say it, and what they do not say is not guessed: without --evidence
-    the policy has an open place there, and no command uses it before somebody has filled it in.
+    ghcr.io/acme/app, or a glob such as ghcr.io/acme/*. A family of tags gets a rule only if each name tells of one
+    build: a commit, a moment, a build number. What else looks like builds stays unless --also names it.
+
+    On a terminal it asks which of these may go all the same, how many builds to keep, and what has to be asked before
+    a deletion. Elsewhere options say it, and what they do not say is not guessed: without --evidence the policy has an
+    open place there, and no command uses it before somebody has filled it in.
     """
     from tagsweep.app.propose import look, propose  # noqa: PLC0415 (not for --help)
     from tagsweep.report import terminal_init  # noqa: PLC0415 (not for --help)
@@ -101,13 +114,15 @@ def command(
     _check_output(output, force=force)
     with open_session(state) as session:
         looked = look(references, session=session)
+    check_also(also, looked.families)
+    said = Answers(keep_newest=keep_newest, evidence=evidence, also=also or None)
     asks = not yes and not as_json and sys.stdin.isatty() and sys.stderr.isatty()
-    asks = asks and (keep_newest is None or evidence is None)
+    asks = asks and said.leave_open(looked.families)
     if asks:
         click.echo(terminal_init.families_found(looked.families, screen=screen()), err=True)
-        keep_newest, evidence = _ask(keep_newest, evidence)
+        said = ask(said, looked.families)
     with open_session(state) as session:  # another one: nothing is left open while somebody thinks
-        draft = _draft(looked, references, output, keep_newest=keep_newest, within=within, evidence=evidence)
+        draft = _draft(looked, references, output, said=said, within=within)
         proposed = propose(looked, draft, path=str(output), session=session)
     _write(output, proposed.text, force=force)
     if as_json:
@@ -115,23 +130,10 @@ def command(
     else:
         page = terminal_init.proposal(proposed, path=str(output), families=not asks, screen=screen())
         click.echo(page, nl=False)
-    if evidence is None:
+    if said.evidence is None:
         click.echo(
             f"tagsweep: --evidence was not given, so {output} cannot be used before you choose it there", err=True
         )
-
-
-def _ask(keep_newest: int | None, evidence: str | None) -> tuple[int, str]:
-    """Ask what was not said, on a terminal."""
-    if keep_newest is None:
-        question = "How many of the newest builds of each kind stay?"
-        keep_newest = click.prompt(question, default=_KEEP_NEWEST, type=click.IntRange(min=0), err=True)
-    if evidence is None:
-        click.echo("Do these images run anywhere that can be asked: a cluster, hosts, files in git?", err=True)
-        click.echo("  later  yes, and I write it into the policy; until then it cannot be used", err=True)
-        click.echo("  none   no: nothing has to be asked before a deletion", err=True)
-        evidence = click.prompt("Evidence", type=click.Choice(["later", "none"]), err=True)
-    return keep_newest, evidence
 
 
 def _draft(
@@ -139,20 +141,20 @@ def _draft(
     references: tuple[str, ...],
     output: Path,
     *,
-    keep_newest: int | None,
+    said: Answers,
     within: Age | None,
-    evidence: str | None,
 ) -> PolicyDraft:
+    from tagsweep.core.families import overrule  # noqa: PLC0415 (not for --help)
     from tagsweep.report.policy_text import PolicyDraft  # noqa: PLC0415 (not for --help)
 
     return PolicyDraft(
         targets=references,
-        families=looked.families,
+        families=overrule(looked.families, said.also or ()),
         clock=looked.clock,
         made_at=looked.at,
-        keep_newest=_KEEP_NEWEST if keep_newest is None else keep_newest,
+        keep_newest=KEEP_NEWEST if said.keep_newest is None else said.keep_newest,
         within=_WITHIN if within is None else within.text,
-        evidence_waived=evidence == "none",
+        evidence_waived=said.evidence == "none",
         changelog="CHANGELOG.md" if (output.parent / "CHANGELOG.md").is_file() else "",
     )
 

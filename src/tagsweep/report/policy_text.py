@@ -27,7 +27,6 @@ _MOST_EXAMPLES: Final = 3
 _ROUND: Final = 100
 _PLAIN_NAME: Final = re.compile(r"(?!(?:null|true|false|yes|no|on|off|y|n)\Z)[A-Za-z_][A-Za-z0-9_.-]*", re.IGNORECASE)
 """What every YAML reader takes for text without quotes: no number, date, or word such as ``no``."""
-_EXCLUDE_MOVED: Final = frozenset({FamilyKind.NIGHTLY, FamilyKind.DATED, FamilyKind.BUILD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +81,7 @@ def _naming(draft: PolicyDraft) -> str:
 def _rules(draft: PolicyDraft) -> str:
     temporary = [family for family in draft.families if family.temporary]
     doubtful = [family for family in draft.families if family.doubt]
-    about = "Only builds are ever removed, and of these the young and the newest stay."
+    about = "Only builds are ever removed" + _stay(draft)
     if not temporary:
         about = "No family here is certainly temporary, so there is no rule: this policy removes nothing."
     lines = [_comment(about) + ("rules:\n" if temporary else "rules: []\n")]
@@ -95,9 +94,13 @@ def _rules(draft: PolicyDraft) -> str:
             )
         )
     for family in temporary:
+        if family.overruled:
+            lines.append(_comment(f"Taken on by your word, although {family.overruled}.", indent=2))
         lines.extend(_rule(family, draft))
     for family in doubtful:
-        lines.append(_comment(f"No rule for {family.name}: {family.doubt}. If you know better:", indent=2))
+        offer = f"If old ones may go all the same, run init with --also {family.name}, or take the # away"
+        offer += ":" if temporary else ", and the [] above:"
+        lines.append(_comment(f"No rule for {family.name}: {family.doubt}. {offer}", indent=2))
         rule = "".join(_rule(family, draft)).splitlines(keepends=True)
         lines.extend(f"  # {line[2:]}" for line in rule)
     return "".join(lines)
@@ -106,7 +109,7 @@ def _rules(draft: PolicyDraft) -> str:
 def _rule(family: Family, draft: PolicyDraft) -> Iterator[str]:
     yield f"  - name: old {family.name.replace('-', ' ')} tags\n"
     yield f"    match: {{class: {family.name}}}\n"
-    if family.moved and family.kind in _EXCLUDE_MOVED:
+    if family.moved:
         yield "    # These were moved, so somebody treats them as names that stay.\n"
         names = _wrapped(sorted(family.moved), indent=6)
         yield f"    exclude:\n      names: {names}\n"
@@ -114,6 +117,19 @@ def _rule(family: Family, draft: PolicyDraft) -> Iterator[str]:
     clauses = [f"      - {{newest: {draft.keep_newest}{clock}}}\n"] if draft.keep_newest else []
     clauses += [f"      - {{within: {draft.within}{clock}}}\n"] if draft.within else []
     yield from ("    keep:\n", *clauses) if clauses else ("    keep: []\n",)
+
+
+def _stay(draft: PolicyDraft) -> str:
+    """Return the end of the sentence about what is removed: which of the builds stay, and what equal times mean."""
+    stays = [word for word, wanted in (("young", draft.within), ("newest", draft.keep_newest)) if wanted]
+    if not stays:
+        return ", and all of them: keep: [] keeps none."
+    words = f", and of these the {' and the '.join(stays)} stay."
+    if draft.keep_newest:
+        words += (
+            " Of tags with the same time all stay, and so does what has no time: newest may keep more than its number."
+        )
+    return words
 
 
 def _evidence(draft: PolicyDraft) -> str:

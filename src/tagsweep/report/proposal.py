@@ -69,6 +69,7 @@ def _family(family: Family) -> dict[str, Any]:
         "newest": _moment(family.newest),
         "temporary": family.temporary,
         "doubt": family.doubt,
+        "overruled": family.overruled,
     }
 
 

@@ -75,6 +75,8 @@ def _facts(family: Family) -> Iterator[str]:
         yield f"{count(len(family.moved))} moved"
     if family.doubt:
         yield f"stays: {family.doubt}"
+    elif family.overruled:
+        yield f"taken on, although {family.overruled}"
     elif family.kind is FamilyKind.DERIVED:
         yield "they follow their subject"
 

@@ -15,7 +15,8 @@ _SECONDS: Final = "0" * 10
 def date_expression(shapes: Sequence[Shape]) -> str:
     """Return the expression for the dates of these shapes, whose ``gap`` is the layout with a zero for each digit."""
     layouts = sorted({shape.gap.rstrip(".") for shape in shapes}, key=lambda layout: (-len(layout), layout))
-    again = r"(?:\.[0-9]{1,3})?" if any(shape.gap.endswith(".") for shape in shapes) else ""
+    counted = {shape.gap.endswith(".") for shape in shapes}
+    again = {True: r"\.[0-9]{1,3}", False: ""}[counted.pop()] if len(counted) == 1 else r"(?:\.[0-9]{1,3})?"
     texts = [_layout(layout) for layout in layouts]
     return (texts[0] if len(texts) == 1 else f"(?:{'|'.join(texts)})") + again
 

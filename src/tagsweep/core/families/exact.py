@@ -110,6 +110,32 @@ def of_middles(shapes: Sequence[Shape], middle: str) -> Iterator[Candidate]:
             yield (Regex(f"{lead}{middle}{ending}"),)
 
 
+def of_marked(tags: Sequence[str], mark: re.Pattern[str]) -> Iterator[Candidate]:
+    """Yield the candidate for tags that all have a mark of one build in them: without it nothing matches.
+
+    ``mark`` has the groups hex, moment, number and long, of which one is in each tag.
+    """
+    found = [match for tag in tags if (match := mark.search(tag)) is not None]
+    lengths = hex_digits({len(match["hex"]) for match in found if match["hex"]} or {0})
+    forms: set[str] = set()
+    for match in found:
+        group = match.lastgroup or ""
+        inside = {"hex": lengths, "moment": re.sub(r"[0-9]+", _digits, match[group]), "number": "[0-9]+"}
+        before, after = match.string[: match.start(group)], match.string[match.end(group) :]
+        forms.add(generalised(before) + inside.get(group, "[0-9]{7,}") + _general(after))
+    if len(forms) <= _MOST_WORDS:
+        yield (Regex(alternatives(sorted(forms))),)
+
+
+def _general(ending: str) -> str:
+    parts = re.split(r"([-_])", ending)
+    return "".join(part if part in ("", "-", "_") else general_word(part) for part in parts)
+
+
+def _digits(match: re.Match[str]) -> str:
+    return f"[0-9]{{{len(match[0])}}}"
+
+
 def of_versions(shapes: Sequence[Shape]) -> Iterator[Candidate]:
     """Yield candidates for version tags of one prefix: a scheme of the policy's where one fits, else expressions."""
     prefix = shapes[0].prefix

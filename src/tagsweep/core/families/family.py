@@ -61,8 +61,9 @@ class Family:
 
     ``moved`` are the members that were seen on another digest before. ``targets`` gives for floating members the
     whole versions that are on the same digest. ``variants`` are the endings that come with and without, such as
-    ``alpine3.23`` or ``amd64``. ``temporary`` says that a careful person would let a rule remove old members;
-    ``doubt`` why they would not, although the names look like builds.
+    ``alpine3.23`` or ``amd64``. ``proven`` says that each name tells of one build. ``temporary`` says that a careful
+    person would let a rule remove old members; ``doubt`` why they would not, although the names look like builds, and
+    ``overruled`` which doubt a person has set aside.
     """
 
     kind: FamilyKind
@@ -75,5 +76,7 @@ class Family:
     scheme: str = ""
     oldest: datetime | None = None
     newest: datetime | None = None
+    proven: bool = False
     temporary: bool = False
     doubt: str = ""
+    overruled: str = ""

@@ -12,6 +12,7 @@ from tagsweep.core.families import exact
 from tagsweep.core.families.dates import date_expression
 from tagsweep.core.families.escaping import escaped
 from tagsweep.core.families.family import Family, FamilyKind, TagFacts
+from tagsweep.core.families.identity import BUILD_MARK, proven
 from tagsweep.core.families.lines import version_kinds
 from tagsweep.core.families.schemes import scheme_of
 from tagsweep.core.families.settling import generalised, rolls, settle
@@ -23,6 +24,8 @@ from tagsweep.model.reference import Digest
 
 _OWN_FAMILY: Final = 3
 """Hashes with one prefix are a family of their own from so many on; fewer are put together with others."""
+_SMALL_DIGITS: Final = 3
+"""Where all numbers of a build server have more digits, a number with fewer is something else."""
 _WHOLE: Final = frozenset({FamilyKind.RELEASE, FamilyKind.PRERELEASE, FamilyKind.DATED, FamilyKind.NIGHTLY})
 _BY_MIDDLE: Final = {
     "hash": FamilyKind.COMMIT,
@@ -36,6 +39,7 @@ _ORDER: Final = tuple(FamilyKind)
 class _Key:
     kind: FamilyKind
     prefix: str = ""
+    proven: bool = False
 
 
 def find_families(facts: Iterable[TagFacts]) -> tuple[Family, ...]:
@@ -61,6 +65,7 @@ def _members(known: Mapping[str, TagFacts], shapes: Mapping[str, Shape]) -> dict
     members: dict[_Key, list[str]] = {}
     lines: dict[str, dict[str, Shape]] = {}
     words: list[str] = []
+    builds = proven(shapes)
     for name, shape in shapes.items():
         if shape.kind == "version":
             lines.setdefault(shape.prefix, {})[name] = shape
@@ -68,9 +73,10 @@ def _members(known: Mapping[str, TagFacts], shapes: Mapping[str, Shape]) -> dict
             words.append(name)
         elif shape.kind == "date":
             kind = FamilyKind.NIGHTLY if rolls(shape.prefix) else FamilyKind.DATED
-            members.setdefault(_Key(kind), []).append(name)
+            members.setdefault(_Key(kind, proven=name in builds), []).append(name)
         else:
-            members.setdefault(_Key(_BY_MIDDLE[shape.kind], generalised(shape.prefix)), []).append(name)
+            key = _Key(_BY_MIDDLE[shape.kind], generalised(shape.prefix), name in builds)
+            members.setdefault(key, []).append(name)
     for prefix, line in lines.items():
         for name, kind in version_kinds(line).items():
             members.setdefault(_Key(kind, prefix), []).append(name)
@@ -93,7 +99,7 @@ def _join_few(members: dict[_Key, list[str]]) -> None:
     ]
     if len(few) > 1:
         joined = [tag for key in few for tag in members.pop(key)]
-        members[_Key(FamilyKind.COMMIT, "*")] = sorted(joined)
+        members[_Key(FamilyKind.COMMIT, "*", proven=True)] = sorted(joined)
 
 
 def _standing(members: Mapping[_Key, Sequence[str]], known: Mapping[str, TagFacts]) -> dict[Digest, list[str]]:
@@ -133,6 +139,7 @@ def _family(
         scheme=scheme_of(own) if key.kind in (FamilyKind.RELEASE, FamilyKind.PRERELEASE) else "",
         oldest=min(oldest, default=None),
         newest=max(newest, default=None),
+        proven=key.proven,
     )
 
 
@@ -155,9 +162,13 @@ def _patterns(
             candidates = [*exact.of_versions(own), *_without_others(key, own, others, shapes)]
         case FamilyKind.COMMIT:
             lengths = exact.hex_digits(len(shape.core) for shape in own)
-            candidates = list(exact.of_middles(own, lengths))
+            candidates = [*exact.of_middles(own, lengths), *exact.of_middles(own, f"(?=[a-f]*[0-9]){lengths}")]
         case FamilyKind.DATED | FamilyKind.NIGHTLY:
             candidates = list(exact.of_middles(own, date_expression(own)))
+        case FamilyKind.PULL_REQUEST if key.proven:
+            candidates = list(exact.of_marked(tags, BUILD_MARK))
+        case FamilyKind.BUILD if key.proven and all(len(shape.core) > _SMALL_DIGITS for shape in own):
+            candidates = list(exact.of_middles(own, "[0-9]{4,}"))
         case FamilyKind.PULL_REQUEST | FamilyKind.BUILD:
             candidates = list(exact.of_middles(own, "[0-9]+"))
         case FamilyKind.BRANCH:
@@ -207,12 +218,18 @@ _PLAIN: Final = {
 
 
 def _named(families: Sequence[Family]) -> list[Family]:
-    """Give each family the name of its kind, with its prefix in front where there are several of a kind."""
+    """Give each family the name of its kind, with its prefix in front where there are several of a kind.
+
+    Where some names of a kind tell of one build and others move, the former are called builds.
+    """
     taken: set[str] = set()
     named = []
     for family in families:
-        alone = sum(other.kind is family.kind for other in families) == 1
+        alike = [other for other in families if other.kind is family.kind]
+        alone = sum(other.proven == family.proven for other in alike) == 1
         plain = _PLAIN[family.kind]
+        if family.proven and not all(other.proven for other in alike):
+            plain += "-build"
         words = "-".join(re.findall(r"[a-z]+", re.sub(r"\[0-9\]\+", "", family.name).lower()))
         name = plain if alone or not words else _joined(words, plain)
         unique = name

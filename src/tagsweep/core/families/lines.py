@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tagsweep.core.families.family import FamilyKind
-from tagsweep.core.families.shapes import Shape
+from tagsweep.core.families.shapes import ROLLING, Shape
+from tagsweep.core.families.wording import words_of
 
 _PART_ENDS = "._+u"
 
@@ -44,6 +45,8 @@ def _parts(cores: set[str]) -> set[str]:
 
 
 def _kind(shape: Shape, parts: set[str], numbered: set[str]) -> FamilyKind:
+    if _rolls(shape):
+        return FamilyKind.FLOATING_VERSION
     if shape.early:
         # 1.27-rc stands for the last of 1.27rc1, 1.27rc2 and so on.
         rolling = not _numbered(shape.early) and _mark(shape.early) in numbered
@@ -51,6 +54,12 @@ def _kind(shape: Shape, parts: set[str], numbered: set[str]) -> FamilyKind:
     if shape.core in parts:
         return FamilyKind.FLOATING_VERSION
     return FamilyKind.PRERELEASE if shape.ahead else FamilyKind.RELEASE
+
+
+def _rolls(shape: Shape) -> bool:
+    """Tell whether the version names what moves before its release: ``8-nightly``, ``1.4.0-SNAPSHOT``."""
+    marks = [*words_of(shape.suffix.lower()), *([] if _numbered(shape.early) else [_mark(shape.early)])]
+    return any(mark in ROLLING for mark in marks)
 
 
 def _numbered(early: str) -> bool:

@@ -65,7 +65,7 @@ class _Hashes:
         if shape.sure:
             return True
         key = (generalised(shape.prefix), len(shape.core))
-        if shape.early:  # digits only, or letters only: about one in twenty of seven is so
+        if shape.early:  # digits only: about one in twenty-seven of seven is so
             return self._mixed[key] >= _FEW and self._plain[key] <= self._mixed[key]
         return self._mixed[key] >= _FEW or self._lengths[len(shape.core)] > _FEW
 

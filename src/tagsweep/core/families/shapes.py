@@ -65,8 +65,9 @@ class Shape:
 def readings(tag: str) -> tuple[Shape, ...]:
     """Return how ``tag`` can be read, the likeliest first; the last always stands without the others."""
     found = [shape for shape in (_pull(tag), _hash(tag), _date(tag), _build(tag), _version(tag)) if shape is not None]
-    if len(found) > 1 and found[0].kind == "hash" and not found[0].sure:
-        found = [*found[1:], found[0]] if found[1].kind == "date" else found
+    if len(found) > 1 and found[0].kind == "hash" and found[1].kind == "date" and found[0].core in found[1].core:
+        # git-20260810 is a day: about one hash in a million looks like one.
+        found = [*found[1:], found[0]]
     return (*found, Shape(kind="words", core=tag))
 
 
@@ -80,20 +81,24 @@ def _pull(tag: str) -> Shape | None:
 
 
 def _hash(tag: str) -> Shape | None:
-    found = None
-    for each in _HASH.finditer(tag):
-        if found is None or len(each["hex"]) > len(found["hex"]):
-            found = each
+    # 20260810-abc1234 is a commit of that day: what has letters and digits is likelier than what is longer.
+    found = max(_HASH.finditer(tag), key=lambda each: (_is_mixed(each["hex"]), len(each["hex"])), default=None)
     if found is None:
         return None
     digits = found["hex"]
     prefix = tag[: found.start("hex")]
     marked = _SHA_WORDS.fullmatch(prefix) is not None or (found["g"] == "g" and "-" in prefix)
-    mixed = any(c.isdigit() for c in digits) and any(c.isalpha() for c in digits)
+    mixed = _is_mixed(digits)
+    if digits.isalpha() and not marked:
+        return None  # likelier a word, such as defaced: one hash in a thousand has no digit
     sure = marked or (mixed and len(digits) >= _LONG_HASH)
     return Shape(
         kind="hash", prefix=prefix, core=digits, suffix=tag[found.end("hex") :], sure=sure, early="" if mixed else "?"
     )
+
+
+def _is_mixed(digits: str) -> bool:
+    return not digits.isdigit() and not digits.isalpha()
 
 
 def _date(tag: str) -> Shape | None:

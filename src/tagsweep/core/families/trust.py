@@ -1,9 +1,13 @@
-"""Whether a careful person would let a rule remove old members of a family, and why not. In doubt they stay."""
+"""Whether a careful person would let a rule remove old members of a family, and why not. In doubt they stay.
+
+Only what is certainly one build each may be temporary: a name without that proof may be on another image tomorrow, and
+nobody who did not watch can tell.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,12 +15,11 @@ from tagsweep.core.families.family import Family, FamilyKind, TagFacts
 from tagsweep.model.policy import Names
 from tagsweep.model.reference import Digest
 
-_MANY_NUMBERS: Final = 30
-_SMALL_NUMBER: Final = 1000
 _VERSION: Final = re.compile(r"[vV]?[0-9]+\.[0-9]+(?:\.[0-9]+)*[-_.]")
 _COUNTED: Final = re.compile(r"[vV]?[0-9]+\.[0-9]+(?:\.[0-9]+)*(?:-[A-Za-z0-9.]+)?-[0-9]+-g[0-9a-f]+.*")
 _TOO_MANY_MOVED: Final = 10
 _MOVED: Final = "more than one in ten was moved, so they are no records of one build"
+_DAY: Final = "a day is not a build: what is built again that day, or for it later, takes the same name"
 _NEVER: Final = frozenset(
     {
         FamilyKind.RELEASE,
@@ -40,13 +43,27 @@ def judged(families: Sequence[Family], known: Mapping[str, TagFacts]) -> list[Fa
     return found
 
 
+def overrule(families: Sequence[Family], names: Collection[str]) -> tuple[Family, ...]:
+    """Return the families; where a person has named one that is in doubt, the doubt is set aside and a rule is made."""
+    return tuple(
+        replace(family, temporary=True, doubt="", overruled=family.doubt)
+        if family.doubt and family.name in names
+        else family
+        for family in families
+    )
+
+
 def _digests(families: Sequence[Family], known: Mapping[str, TagFacts], kinds: set[FamilyKind]) -> frozenset[Digest]:
     tags = [tag for family in families if family.kind in kinds for tag in family.tags]
     return frozenset(digest for tag in tags for digest in known[tag].digests | known[tag].past)
 
 
 def _doubt(family: Family, known: Mapping[str, TagFacts], *, releases: bool, others: frozenset[Digest]) -> str:
-    doubts = (_doubt_any(family), _doubt_kind(family, known, releases=releases, others=others))
+    doubts = (
+        _doubt_any(family),
+        _doubt_kind(family, known, releases=releases, others=others),
+        _MOVED if _often_moved(family) else "",
+    )
     return next((doubt for doubt in doubts if doubt), "")
 
 
@@ -65,8 +82,10 @@ def _doubt_kind(family: Family, known: Mapping[str, TagFacts], *, releases: bool
         case FamilyKind.DATED:
             return _doubt_dated(family, known, releases=releases, others=others)
         case FamilyKind.NIGHTLY:
-            return _MOVED if _often_moved(family) else ""
-        case FamilyKind.BUILD if all(tag.isdigit() for tag in family.tags):
+            return "" if family.proven else _DAY
+        case FamilyKind.PULL_REQUEST if not family.proven:
+            return "such a tag moves with each push, and a registry does not know which pull requests are open"
+        case FamilyKind.BUILD:
             return _doubt_numbers(family, releases=releases)
         case _:
             return ""
@@ -77,15 +96,17 @@ def _doubt_dated(family: Family, known: Mapping[str, TagFacts], *, releases: boo
         return "versions or moving names are on the same digests, so these are what others call their releases"
     if not releases:
         return "there are no other versions here, so these may be the releases"
-    return _MOVED if _often_moved(family) else ""
+    return "" if family.proven else _DAY
 
 
 def _doubt_numbers(family: Family, *, releases: bool) -> str:
+    if not family.proven:
+        return "these numbers may be versions, years or months as well as builds"
+    if not all(tag.isdigit() for tag in family.tags):
+        return ""
     if family.moved:
         return "some of these numbers were moved, so they may be versions"
-    small = min(int(tag) for tag in family.tags) < _SMALL_NUMBER
-    few = len(family.tags) < _MANY_NUMBERS and (small or not releases)
-    return "plain numbers may be versions as well as builds" if few else ""
+    return "" if releases else "there are no other versions here, so these numbers may be the releases"
 
 
 def _often_moved(family: Family) -> bool:

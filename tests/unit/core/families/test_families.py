@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tagsweep.core.families import Family, FamilyKind, TagFacts, find_families
+from tagsweep.core.families import Family, FamilyKind, TagFacts, find_families, overrule
 from tagsweep.model.policy import Names, Regex, VersionPattern, VersionScheme
 from tests.unit.core.builders import digest
 
@@ -76,9 +76,9 @@ HABITS: list[tuple[str, dict[FamilyKind, Iterable[str]], set[FamilyKind]]] = [
         {FamilyKind.COMMIT},
     ),
     (
-        "dates beside releases",
+        "dates beside releases, of which each may be built again that day",
         {FamilyKind.DATED: [f"2026-08-{day:02}" for day in range(1, 20)], FamilyKind.RELEASE: VERSIONS},
-        {FamilyKind.DATED},
+        set(),
     ),
     (
         "dates alone are the releases",
@@ -95,7 +95,42 @@ HABITS: list[tuple[str, dict[FamilyKind, Iterable[str]], set[FamilyKind]]] = [
         {FamilyKind.BUILD: ["build-1000", "build-1001"], FamilyKind.RELEASE: VERSIONS},
         {FamilyKind.BUILD},
     ),
-    ("many plain numbers", {FamilyKind.BUILD: [str(number) for number in range(3100, 3150)]}, {FamilyKind.BUILD}),
+    (
+        "dates with the count of the day",
+        {FamilyKind.DATED: [f"2026081{number}.{number}" for number in range(9)], FamilyKind.RELEASE: VERSIONS},
+        {FamilyKind.DATED},
+    ),
+    (
+        "a day of git's head is no commit",
+        {FamilyKind.DATED: ["git-20260801", "git-20260802"], FamilyKind.RELEASE: VERSIONS},
+        set(),
+    ),
+    (
+        "commits with their day",
+        {FamilyKind.COMMIT: [f"20260810-{one}" for one in hashes(5)], FamilyKind.RELEASE: VERSIONS},
+        {FamilyKind.COMMIT},
+    ),
+    (
+        "many plain numbers",
+        {FamilyKind.BUILD: [str(number) for number in range(3100, 3150)], FamilyKind.RELEASE: VERSIONS},
+        {FamilyKind.BUILD},
+    ),
+    ("many plain numbers alone are the releases", {FamilyKind.BUILD: [str(one) for one in range(3100, 3150)]}, set()),
+    (
+        "years and months are built again",
+        {FamilyKind.BUILD: ["ci-202607", "ci-202608", "ci-2025"], FamilyKind.RELEASE: VERSIONS},
+        set(),
+    ),
+    (
+        "a branch's few small numbers may be versions",
+        {FamilyKind.BUILD: ["main-8", "main-11", "main-17"], FamilyKind.RELEASE: VERSIONS},
+        set(),
+    ),
+    (
+        "a branch's running number",
+        {FamilyKind.BUILD: ["main-4711", "main-4712"], FamilyKind.RELEASE: VERSIONS},
+        {FamilyKind.BUILD},
+    ),
     (
         "few plain numbers may be versions",
         {FamilyKind.BUILD: ["36", "37", "38"], FamilyKind.FLOATING: ["latest", "rawhide"]},
@@ -109,7 +144,15 @@ HABITS: list[tuple[str, dict[FamilyKind, Iterable[str]], set[FamilyKind]]] = [
     (
         "pull requests",
         {
-            FamilyKind.PULL_REQUEST: ["pr-12", "pr-13", "pr-214-abc1234", "pr-215-0badf00"],
+            FamilyKind.PULL_REQUEST: ["pr-12", "pr-13", "pr-14-alpine3.23", "pr-15-arm64"],
+            FamilyKind.RELEASE: ["v1.0.0"],
+        },
+        set(),
+    ),
+    (
+        "builds of pull requests",
+        {
+            FamilyKind.PULL_REQUEST: ["pr-214-abc1234", "pr-215-0badf00", "pr-215-run-3", "pr-216-202608101200"],
             FamilyKind.RELEASE: ["v1.0.0"],
         },
         {FamilyKind.PULL_REQUEST},
@@ -117,7 +160,7 @@ HABITS: list[tuple[str, dict[FamilyKind, Iterable[str]], set[FamilyKind]]] = [
     (
         "merge requests",
         {FamilyKind.PULL_REQUEST: ["mr-1", "mr-2-amd64"], FamilyKind.RELEASE: VERSIONS},
-        {FamilyKind.PULL_REQUEST},
+        set(),
     ),
     (
         "nightlies",
@@ -126,7 +169,20 @@ HABITS: list[tuple[str, dict[FamilyKind, Iterable[str]], set[FamilyKind]]] = [
             FamilyKind.FLOATING: ["nightly", "latest"],
             FamilyKind.RELEASE: ["v0.9.0", "v0.10.0"],
         },
+        set(),
+    ),
+    (
+        "nightlies to the minute",
+        {
+            FamilyKind.NIGHTLY: ["nightly-20260801-0130", "nightly-20260802-0131"],
+            FamilyKind.FLOATING_VERSION: ["8-nightly", "1.4.0-SNAPSHOT"],
+        },
         {FamilyKind.NIGHTLY},
+    ),
+    (
+        "nightlies for versions that look like a time",
+        {FamilyKind.NIGHTLY: ["nightly-20260801-2204", "nightly-20260801-2004"], FamilyKind.RELEASE: VERSIONS},
+        set(),
     ),
     (
         "versions for platforms",
@@ -159,6 +215,7 @@ HABITS: list[tuple[str, dict[FamilyKind, Iterable[str]], set[FamilyKind]]] = [
         set(),
     ),
     ("what cannot be told", {FamilyKind.OTHER: ["deadbeef", "cafe2024", "x"]}, set()),
+    ("a word among hashes", {FamilyKind.COMMIT: hashes(12, 8), FamilyKind.OTHER: ["deadbeef"]}, {FamilyKind.COMMIT}),
     ("nothing", {}, set()),
 ]
 
@@ -173,6 +230,37 @@ def test_families_are_those_that_a_person_would_name(
     assert {kind for kind, family in families.items() if family.temporary} == temporary
     for kind, family in families.items():
         assert not (family.temporary and family.doubt), kind
+
+
+def test_what_moves_is_told_from_the_builds_beside_it() -> None:
+    """Beside tags of pull requests only those of their builds are temporary, by a pattern of their own."""
+    tags = ["pr-12", "pr-13", "pr-12-amd64", "pr-12-abc1234", "pr-13-0badf00-amd64", "nightly-20260801"]
+    families = {family.name: family for family in find_families(TagFacts(name=tag) for tag in tags)}
+    assert set(families) == {"pull-request", "pull-request-build", "nightly"}
+    builds = families["pull-request-build"]
+    assert builds.temporary
+    assert builds.tags == ("pr-12-abc1234", "pr-13-0badf00-amd64")
+    assert builds.patterns == (Regex("(?:pr-[0-9]+-[0-9a-f]{7}|pr-[0-9]+-[0-9a-f]{7}-amd64)"),)
+    assert not families["pull-request"].temporary
+
+
+def test_a_doubt_that_a_person_sets_aside_is_remembered() -> None:
+    """A class that is named gets its rule, with the doubt that was overruled; the others stay as they are."""
+    facts = [TagFacts(name=tag) for tag in ("nightly-20260801", "pr-12", "1.0.0")]
+    families = {family.name: family for family in overrule(find_families(facts), ["nightly", "release"])}
+    assert (families["nightly"].temporary, families["nightly"].doubt) == (True, "")
+    assert "a day is not a build" in families["nightly"].overruled
+    assert [name for name, family in families.items() if family.temporary] == ["nightly"]
+
+
+def test_builds_of_which_many_moved_are_in_doubt() -> None:
+    """Hashes of which more than one in ten was moved are no records of one build, whatever their names say."""
+    before = frozenset({digest("old")})
+    facts = [TagFacts(name=one, past=before if at < 2 else frozenset()) for at, one in enumerate(hashes(12))]
+    (commit,) = find_families(facts)
+    assert commit.proven
+    assert not commit.temporary
+    assert "moved" in commit.doubt
 
 
 def test_a_monorepo_has_families_for_each_part() -> None:
