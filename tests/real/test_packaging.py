@@ -95,7 +95,7 @@ def test_actionlint_accepts_a_workflow_that_uses_the_action(tmp_path: Path) -> N
     workflows.mkdir(parents=True)
     (tmp_path / ".git").mkdir()
     used = {"plan": ["removals", "planned", "plan", "summary", "exit-code"], "apply": ["removals", "run"]}
-    steps: list[dict[str, Any]] = [{"uses": "actions/checkout@v4"}]
+    steps: list[dict[str, Any]] = [{"uses": "actions/checkout@v7"}]
     for command, outputs in used.items():
         state = "oci://ghcr.io/acme/state"
         steps.append({"uses": "./", "id": command, "with": {"command": command, "state": state, "plan": "plan.json"}})

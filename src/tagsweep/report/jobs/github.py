@@ -66,25 +66,19 @@ jobs:
     permissions:
       contents: read
     outputs:
-      planned: ${{ steps.plan.outputs.planned }}
+      planned: ${{ steps.tagsweep.outputs.planned }}
       @RECORDED_PLAN@
     steps:
       # adjust: your organisation may want actions pinned to commits
       @SETUP@
-      - name: Fetch the state
-        uses: actions/cache/restore@v4
-        with:
-          path: tagsweep-state
-          key: tagsweep-state-${{ github.run_id }}-${{ github.run_attempt }}-plan
-          restore-keys: tagsweep-state-
+      @FETCH_STATE@
       - name: Plan
-        id: plan
+        id: tagsweep
         env:
           FORCE: ${{ inputs.force }}
           # adjust: an account that may read and delete tags there and nothing else, as secrets of the repository.
           # Planning deletes nothing, but asks whether these credentials could.
-          TAGSWEEP_USERNAME: ${{ secrets.TAGSWEEP_USERNAME }}
-          TAGSWEEP_PASSWORD: ${{ secrets.TAGSWEEP_PASSWORD }}
+          @ACCOUNT@
           @SECRETS@
         run: |
           options=()
@@ -97,8 +91,8 @@ jobs:
           @PATCH@
           exit "$code"
       - name: Keep the plan
-        if: always() && steps.plan.outcome != 'skipped'
-        uses: actions/upload-artifact@v4
+        if: always() && steps.tagsweep.outcome != 'skipped'
+        uses: actions/upload-artifact@v7
         with:
           name: tagsweep-plan
           path: |
@@ -106,13 +100,8 @@ jobs:
             summary.md
           if-no-files-found: ignore
           overwrite: true
-      @KEEP_PLAN_PATCH@
-      - name: Keep the state
-        if: always() && steps.plan.outcome != 'skipped'
-        uses: actions/cache/save@v4
-        with:
-          path: tagsweep-state
-          key: tagsweep-state-${{ github.run_id }}-${{ github.run_attempt }}-plan
+      @KEEP_PATCH@
+      @KEEP_STATE@
 
   sweep:
     needs: plan
@@ -125,21 +114,15 @@ jobs:
     @RECORDED_SWEEP@
     steps:
       @SETUP@
-      - name: Fetch the state
-        uses: actions/cache/restore@v4
-        with:
-          path: tagsweep-state
-          key: tagsweep-state-${{ github.run_id }}-${{ github.run_attempt }}-sweep
-          restore-keys: tagsweep-state-
+      @FETCH_STATE@
       - name: Fetch the plan
-        uses: actions/download-artifact@v4
+        uses: actions/download-artifact@v8
         with:
           name: tagsweep-plan
       - name: Sweep
-        id: sweep
+        id: tagsweep
         env:
-          TAGSWEEP_USERNAME: ${{ secrets.TAGSWEEP_USERNAME }}
-          TAGSWEEP_PASSWORD: ${{ secrets.TAGSWEEP_PASSWORD }}
+          @ACCOUNT@
           @SECRETS@
         run: |
           code=0
@@ -149,8 +132,8 @@ jobs:
           exit "$code"
       # What "tagsweep restore" needs to take it back: unpack it as tagsweep-state. The cache is no place for that.
       - name: Keep the record
-        if: always() && steps.sweep.outcome != 'skipped'
-        uses: actions/upload-artifact@v4
+        if: always() && steps.tagsweep.outcome != 'skipped'
+        uses: actions/upload-artifact@v7
         with:
           name: tagsweep-record
           path: |
@@ -158,13 +141,8 @@ jobs:
             swept.md
           retention-days: 90
           overwrite: true
-      @KEEP_SWEEP_PATCH@
-      - name: Keep the state
-        if: always() && steps.sweep.outcome != 'skipped'
-        uses: actions/cache/save@v4
-        with:
-          path: tagsweep-state
-          key: tagsweep-state-${{ github.run_id }}-${{ github.run_attempt }}-sweep
+      @KEEP_PATCH@
+      @KEEP_STATE@
 
   @RECORD@
   # What the policy of a pull request would remove, as a comment. Those of forks have no secrets, and get none.
@@ -178,14 +156,13 @@ jobs:
     steps:
       @SETUP@
       - name: Plan
-        id: plan
+        id: tagsweep
         env:
-          TAGSWEEP_USERNAME: ${{ secrets.TAGSWEEP_USERNAME }}
-          TAGSWEEP_PASSWORD: ${{ secrets.TAGSWEEP_PASSWORD }}
+          @ACCOUNT@
         run: |
           tagsweep plan -c @POLICY@ --markdown preview.md
       - name: Comment
-        if: always() && steps.plan.outcome != 'skipped'
+        if: always() && steps.tagsweep.outcome != 'skipped'
         env:
           GH_TOKEN: ${{ github.token }}
           GH_REPO: ${{ github.repository }}
@@ -196,14 +173,36 @@ jobs:
           gh pr comment "$NUMBER" --edit-last --body-file preview.md || gh pr comment "$NUMBER" --body-file preview.md
 """
 _SETUP: Final = """\
-- uses: actions/checkout@v4
+- uses: actions/checkout@v7
   with:
     persist-credentials: false
-- uses: actions/setup-python@v5
+- uses: actions/setup-python@v7
   with:
     python-version: "3.13"
 - name: Install
   run: pip install "$TAGSWEEP_PACKAGE"
+"""
+_ACCOUNT: Final = """\
+TAGSWEEP_USERNAME: ${{ secrets.TAGSWEEP_USERNAME }}
+TAGSWEEP_PASSWORD: ${{ secrets.TAGSWEEP_PASSWORD }}
+"""
+# What one job keeps, the next one fetches: the newest of those whose names begin so.
+_KEY: Final = "tagsweep-state-${{ github.run_id }}-${{ github.run_attempt }}-${{ github.job }}"
+_FETCH_STATE: Final = f"""\
+- name: Fetch the state
+  uses: actions/cache/restore@v5
+  with:
+    path: tagsweep-state
+    key: {_KEY}
+    restore-keys: tagsweep-state-
+"""
+_KEEP_STATE: Final = f"""\
+- name: Keep the state
+  if: always() && steps.tagsweep.outcome != 'skipped'
+  uses: actions/cache/save@v5
+  with:
+    path: tagsweep-state
+    key: {_KEY}
 """
 _HEAD: Final = """\
 #
@@ -213,14 +212,14 @@ _HEAD: Final = """\
 _PATCH: Final = """\
 # The changelog has an entry in this checkout, also of what was refused: as a patch, for the job that may write.
 git add --intent-to-add @CHANGELOG@ 2>/dev/null || true
-git diff --output=changelog.patch -- @CHANGELOG@
+git --no-pager diff --output=changelog.patch -- @CHANGELOG@
 if [ -s changelog.patch ]; then echo recorded=true >>"$GITHUB_OUTPUT"; fi
 """
-_RECORDED: Final = "recorded: ${{ steps.@STEP@.outputs.recorded }}"
+_RECORDED: Final = "recorded: ${{ steps.tagsweep.outputs.recorded }}"
 _KEEP_PATCH: Final = """\
 - name: Keep the entry of the changelog
-  if: always() && steps.@STEP@.outputs.recorded == 'true'
-  uses: actions/upload-artifact@v4
+  if: always() && steps.tagsweep.outputs.recorded == 'true'
+  uses: actions/upload-artifact@v7
   with:
     name: tagsweep-changelog
     path: changelog.patch
@@ -237,9 +236,9 @@ record:
     contents: write
     pull-requests: write
   steps:
-    - uses: actions/checkout@v4
+    - uses: actions/checkout@v7
     - name: Fetch the entry of the changelog
-      uses: actions/download-artifact@v4
+      uses: actions/download-artifact@v8
       with:
         name: tagsweep-changelog
     - name: Propose it
@@ -272,6 +271,9 @@ def files(job: Job) -> dict[str, str]:
         PACKAGE=quoted(job.package),
         SECRETS=secrets,
         SETUP=_SETUP,
+        ACCOUNT=_ACCOUNT,
+        FETCH_STATE=_FETCH_STATE,
+        KEEP_STATE=_KEEP_STATE,
         **_recording(job.changelog),
     )
     return {PATH: text}
@@ -279,15 +281,14 @@ def files(job: Job) -> dict[str, str]:
 
 def _recording(changelog: str) -> dict[str, str]:
     """Return what the template has for the changelog: nothing, where the policy names none in the repository."""
-    blanks = ("HEAD", "PATCH", "RECORDED_PLAN", "RECORDED_SWEEP", "KEEP_PLAN_PATCH", "KEEP_SWEEP_PATCH", "RECORD")
+    blanks = ("HEAD", "PATCH", "RECORDED_PLAN", "RECORDED_SWEEP", "KEEP_PATCH", "RECORD")
     if not changelog:
         return dict.fromkeys(blanks, "")
     return {
         "HEAD": fill(_HEAD, CHANGELOG=changelog),
         "PATCH": fill(_PATCH, CHANGELOG=changelog),
-        "RECORDED_PLAN": fill(_RECORDED, STEP="plan"),
-        "RECORDED_SWEEP": f"outputs:\n  {fill(_RECORDED, STEP='sweep')}",
-        "KEEP_PLAN_PATCH": fill(_KEEP_PATCH, STEP="plan"),
-        "KEEP_SWEEP_PATCH": fill(_KEEP_PATCH, STEP="sweep"),
+        "RECORDED_PLAN": _RECORDED,
+        "RECORDED_SWEEP": f"outputs:\n  {_RECORDED}",
+        "KEEP_PATCH": _KEEP_PATCH,
         "RECORD": fill(_RECORD, CHANGELOG=changelog) + "\n",
     }

@@ -34,7 +34,7 @@ _TEMPLATE: Final = """\
   variables:
     # adjust: where pip gets tagsweep
     TAGSWEEP_PACKAGE: @PACKAGE@
-    TAGSWEEP_STATE: $CI_PROJECT_DIR/tagsweep-state
+    TAGSWEEP_STATE: tagsweep-state
   before_script:
     - pip install "$TAGSWEEP_PACKAGE"
 
