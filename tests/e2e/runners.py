@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tagsweep.app.remote_state import open_remote
 from tagsweep.app.session import Session
+from tagsweep.app.unattended import Asked, run_unattended
+from tagsweep.config import load_policy
 from tagsweep.model.policy import RegistrySettings
+from tagsweep.model.schedule import AttemptResult
 from tagsweep.model.stateplace import StatePlace
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import InstantClock, Quiet
@@ -23,6 +27,7 @@ class Runner(Place):
     def __init__(self, directory: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
         directory.mkdir()
         super().__init__(directory)
+        self.host = host
         self.state = f"oci://{host}/{HOME}"  # type: ignore[assignment]  # a Place's is a directory
         self._monkeypatch = monkeypatch
 
@@ -69,3 +74,15 @@ def remote(keeping: FakeRegistry, home: Path, writer: int = 0) -> Session:
     settings = RegistrySettings(host=keeping.host)
     state = open_remote(place, base=home / f"runner-{writer}", settings=settings, clock=clock, progress=Quiet())
     return Session(state=state, clock=clock, progress=Quiet())
+
+
+def installed(runner: Runner, home: Path) -> None:
+    """Let the first call of the runner's schedule be long ago, on a machine at ``home`` that is no more."""
+    policy = load_policy(runner.policy)
+    place = StatePlace.parse(str(runner.state))
+    clock = InstantClock(datetime(2020, 2, 2, 12, tzinfo=UTC))
+    settings = RegistrySettings(host=runner.host)
+    state = open_remote(place, base=home, settings=settings, clock=clock, progress=Quiet())
+    with Session(state=state, clock=clock, progress=Quiet()) as session:
+        (done,) = run_unattended(policy, Asked(), session=session)
+    assert done.report.attempt.result is AttemptResult.BEGUN

@@ -100,8 +100,10 @@ def test_plan_then_apply(step: Step, registry: FakeRegistry) -> None:
 
 
 def test_run_sweeps_when_it_is_due(step: Step) -> None:
-    """Run sweeps once for a date and says so; the second time nothing is due."""
-    first = step.run("run")
+    """The first run of a schedule removes nothing and says how to sweep at once; that sweeps; then nothing is due."""
+    assert step.run("run")["removals"] == "0"
+    assert "--force" in step.summary
+    first = step.run("run", force="true")
     assert int(first["removals"]) > 0
     assert first["run"].startswith("run-")
     assert step.run("run")["removals"] == "0"

@@ -12,8 +12,9 @@ import pytest
 
 from tagsweep.testing.dialects import DISTRIBUTION_2_8, DISTRIBUTION_3, Dialect
 from tagsweep.testing.fake import FakeRegistry, LoggedRequest
+from tagsweep.testing.images import image
 from tests.e2e.kit import GATEWAY, Place, checked, fill, gateway, own_server, part_of, policy, run_here
-from tests.e2e.runners import HOME, Runners, remote, states
+from tests.e2e.runners import HOME, Runners, installed, remote, states
 from tests.real.servers import ServerKind
 
 
@@ -170,6 +171,7 @@ def test_one_date_is_one_sweep_wherever_the_policy_lies(
         runners = Runners(place.directory, keeping.host, monkeypatch)
         first = runners.next()
         first.write(policy(f"{swept.host}/{GATEWAY}", more="schedule: yearly\n"))
+        installed(first, place.directory / "earlier")
         assert first.run("run", "-c", str(first.policy), "--json").document["due"]
         second = runners.next()
         assert not second.run("run", "-c", str(second.policy), "--json").document["due"]
@@ -184,6 +186,7 @@ def test_an_unattended_run_that_was_killed_is_taken_up_by_another_machine(
         runners = Runners(place.directory, keeping.host, monkeypatch)
         runner = runners.next()
         runner.write(policy(f"{swept.host}/{GATEWAY}", more="schedule: yearly\n"))
+        installed(runner, place.directory / "earlier")
 
         def kill(request: LoggedRequest) -> None:
             if request.method == "DELETE" and "sha-" in request.target and len(swept.tags(GATEWAY)) < len(before) - 2:
@@ -216,3 +219,28 @@ def test_the_policy_may_say_where_the_state_lives(
         assert all(tag.startswith("gateway-0000") for tag in states(keeping))
         monkeypatch.setenv("TAGSWEEP_STATE", f"oci://{keeping.host}/{HOME}:gateway")
         assert "done" in checked(run_here(["history"]), 0).out
+
+
+def test_other_targets_make_no_date_due_again(
+    place: Place, swept: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy stays the same while its targets change one after the other; one about other things is another."""
+    app, web, gate = f"{swept.host}/acme/app", f"{swept.host}/acme/web", f"{swept.host}/{GATEWAY}"
+    for name in ("acme/app", "acme/web"):
+        swept.push(name, image(name), "latest")
+    with FakeRegistry(DISTRIBUTION_2_8) as keeping:
+        runners = Runners(place.directory, keeping.host, monkeypatch)
+
+        def run(*targets: str, options: tuple[str, ...] = ()) -> list[str]:
+            runner = runners.next()
+            text = policy(gate, more="schedule: yearly\n")
+            runner.write(text.replace(f'["{gate}"]', str(list(targets))))
+            done = runner.run("run", "-c", str(runner.policy), "--json", *options).document["attempts"]
+            return [one["result"] for one in done]
+
+        assert run(gate) == ["begun"]
+        assert run(gate, app) == []
+        assert run(gate, app, options=("--force",)) == ["swept"]
+        assert run(app) == []
+        assert run(web) == ["begun"]
+        assert run(gate) == run(web) == []

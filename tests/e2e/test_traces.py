@@ -15,6 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tagsweep.testing.dialects import DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry
+from tests.e2e.attempts import installed
 from tests.e2e.kit import GATEWAY, Place, fill, gateway, part_of, policy
 from tests.e2e.serving import Handler, serving
 
@@ -30,6 +31,7 @@ def registry(place: Place) -> Iterator[FakeRegistry]:
     with FakeRegistry(DISTRIBUTION_3) as running:
         fill(running, part_of(gateway()))
         place.write(policy(f"{running.host}/{GATEWAY}", more="schedule: quarterly\n"))
+        installed(place)
         yield running
 
 

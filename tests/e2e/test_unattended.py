@@ -13,7 +13,7 @@ from tagsweep.model.schedule import AttemptResult
 from tagsweep.stores.state import StateDirectory
 from tagsweep.testing.dialects import DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry
-from tests.e2e.attempts import QUARTERLY, ends, killed_at, listener, push_builds, run, write
+from tests.e2e.attempts import QUARTERLY, ends, installed, killed_at, listener, push_builds, run, write
 from tests.e2e.kit import GATEWAY, Place, fill, gateway, part_of
 
 
@@ -92,6 +92,7 @@ def test_a_registry_that_is_down_leaves_the_date_due(place: Place, registry: Fak
 def test_a_run_that_was_killed_is_taken_up(place: Place, registry: FakeRegistry) -> None:
     """Killed with -9 in the middle of its deletions: the next call goes on with the same run, and its date is done."""
     write(place, registry)
+    installed(place)
     killed_at(place, registry, 3)
     killed = place.last_run()
     assert killed["status"] == "running"
@@ -106,6 +107,7 @@ def test_a_run_that_was_killed_and_whose_plan_is_stale_is_written_down(place: Pl
     record = ", notify: [{kind: webhook, url_env: HOOK}]"
     write(place, registry, record=record)
     before = len(registry.tags(GATEWAY))
+    installed(place)
     killed_at(place, registry, 5)
     gone = before - len(registry.tags(GATEWAY))
     later = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d %H:%M}"
@@ -130,6 +132,7 @@ def test_a_refused_resume_is_tried_again_and_its_run_goes_on(place: Place, regis
     place.write(
         text.replace("evidence: none", "evidence: {require: [list/used]}\nsources: {list/used: {file: used.txt}}")
     )
+    installed(place)
     killed_at(place, registry, 3)
     begun = place.last_run()["id"]
     listed.rename(place.directory / "away.txt")

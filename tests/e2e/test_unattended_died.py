@@ -20,7 +20,7 @@ from tagsweep.stores.ledger import Ledger
 from tagsweep.testing.dialects import DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import Quiet
-from tests.e2e.attempts import QUARTERLY, ends, killed_at, listener, push_builds, run, write
+from tests.e2e.attempts import QUARTERLY, ends, installed, killed_at, listener, push_builds, run, write
 from tests.e2e.kit import GATEWAY, Place, fill, gateway, part_of
 
 
@@ -107,13 +107,14 @@ def test_a_run_that_did_all_its_steps_only_lacks_its_record(place: Place, regist
 def test_a_run_whose_plan_cannot_be_read_stops_no_later_one(place: Place, registry: FakeRegistry) -> None:
     """It cannot be taken up: that is said, its death is written down, and a new plan is made for the date."""
     write(place, registry)
+    installed(place)
     killed_at(place, registry, 3)
     plan = next(place.state.glob("runs/*/plan.json"))
     plan.write_text(json.dumps({"schema": "tagsweep/plan"}), encoding="utf-8")
     notes = Quiet()
     done = run(place, f"{datetime.now(UTC):%Y-%m-%d %H:%M}", notes=notes)
     assert ends(done) == [AttemptResult.SWEPT]
-    assert noted(place) == [AttemptResult.FAILED, AttemptResult.SWEPT]
+    assert noted(place) == [AttemptResult.BEGUN, AttemptResult.FAILED, AttemptResult.SWEPT]
     assert any("cannot be taken up" in note for note in notes.notes)
     assert place.changelog.read_text(encoding="utf-8").count("### Registry sweep failed") == 1
 

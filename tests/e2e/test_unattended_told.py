@@ -17,7 +17,7 @@ from tagsweep.model.schedule import AttemptResult
 from tagsweep.testing.dialects import DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry
 from tagsweep.testing.harness import Quiet
-from tests.e2e.attempts import QUARTERLY, ends, listener, run, write
+from tests.e2e.attempts import QUARTERLY, ends, installed, listener, run, write
 from tests.e2e.kit import GATEWAY, Place, fill, gateway, part_of
 from tests.e2e.serving import Handler, serving
 
@@ -133,6 +133,7 @@ def test_a_message_that_cannot_be_sent_fails_nothing_and_gives_nothing_away(
 def test_the_command_says_what_it_did_and_what_comes_next(place: Place, registry: FakeRegistry) -> None:
     """On the command line: the first call sweeps, the second says that nothing is due and when it will be."""
     write(place, registry)
+    installed(place)
     swept = place.run("run", "-c", str(place.policy))
     assert "tags removed from 1 repository" in swept.out
     assert "Next date: " in swept.out

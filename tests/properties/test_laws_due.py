@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagsweep.core.cron import Cron, parse_cron
-from tagsweep.core.due import due, latest_date, next_date
+from tagsweep.core.due import due, latest_date, next_date, since_known
 
 MINUTE = timedelta(minutes=1)
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia"]
@@ -111,3 +111,32 @@ def test_after_any_pause_one_run_catches_up(start: datetime, pauses: list[int], 
             done.append(latest)
         else:
             assert found is None
+
+
+@law
+@given(start=instants, pauses=st.lists(st.integers(0, 40 * 24 * 60), min_size=1, max_size=12), cron=crons, zone=zones)
+def test_no_date_before_the_first_call_is_ever_due(
+    start: datetime, pauses: list[int], cron: Cron, zone: ZoneInfo
+) -> None:
+    """From the first call on exactly the dates after it are due, and the one that it is the wake of."""
+    wake = timedelta(hours=1)
+    now, done, calls = start, list[datetime](), list[datetime]()
+    for pause in [0, *pauses]:
+        now += timedelta(minutes=pause)
+        since, known = since_known(now, calls)
+        assert (since, known) == (start - wake, bool(calls))
+        calls.append(now)
+        found = due(now, done, cron, zone, since=since)
+        latest = latest_date(now, cron, zone)
+        fresh = latest is not None and latest > start - wake and latest not in done
+        assert found == (latest if fresh else None)
+        if found is not None:
+            done.append(found)
+
+
+@law
+@given(now=instants, ahead=st.integers(1, 9 * 24 * 60))
+def test_a_call_that_is_still_to_come_is_no_first_call(now: datetime, ahead: int) -> None:
+    """What a clock noted that was ahead does not make a schedule known, and holds none up."""
+    since, known = since_known(now, [now + timedelta(minutes=ahead)])
+    assert (since, known) == (now - timedelta(hours=1), False)

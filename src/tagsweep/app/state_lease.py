@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tagsweep.model.errors import ConfigurationError, RegistryError, StateError
+from tagsweep.model.errors import Busy, ConfigurationError, RegistryError, StateError
 from tagsweep.stores.stateartifact import LEASE_TYPE, manifest_of, notes_of, read_manifest
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Leases:
 
     @contextlib.contextmanager
     def hold(self, name: str) -> Iterator[None]:
-        """Hold the lease for ``name``; StateError if another runner of this state has it."""
+        """Hold the lease for ``name``; Busy if another runner of this state has it."""
         try:
             self._acquire(name)
             yield
@@ -87,7 +87,7 @@ class Leases:
                 self._put(name, holding=True)
                 return
             if rival.holding or attempt == _ROUNDS:
-                raise StateError(
+                raise Busy(
                     f"another tagsweep ({rival.holder}) is at work on {name}",
                     remedy="wait until it has ended, or stop it; then try again. Nothing was deleted by this one",
                 )

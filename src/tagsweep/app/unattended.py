@@ -1,37 +1,34 @@
 """Running a policy with nobody there: is it due, plan, guards, apply, verify, record, and tell how it ended.
 
-The ledger has each attempt with the date that it was for. A date is used by an attempt that came to an end of its own
-(swept, nothing to remove, planned for approval, partial, damaged). One that was refused or failed leaves its date due,
+The first call of a schedule notes that it holds from now on and sweeps for no date that is past. The ledger has each
+attempt with the date that it was for. A date is used by an attempt that came to an end of its own (swept, nothing to
+remove, planned for approval, partial, damaged). One that was refused or failed leaves its date due,
 so that the next call tries again; a run that was broken off is taken up first, as long as its plan is good. A process
 that died after its run had ended leaves a date that is used: the next call notes that, and does not sweep again.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tagsweep.app.make_plan import make_plan
-from tagsweep.app.notify import notify
-from tagsweep.app.planfiles import read_plan, write_plan, write_text
-from tagsweep.app.posting import from_environment, send
-from tagsweep.app.record import beside, check_record, write_entry
+from tagsweep.app.planfiles import read_plan, write_plan
+from tagsweep.app.policy_key import policy_key
+from tagsweep.app.record import check_record
 from tagsweep.app.sweep import Swept, load_run, removed_and_open, sweep, verify_again
+from tagsweep.app.telling import Telling, next_due
 from tagsweep.config.schedule import zone_of
-from tagsweep.core.cron import parse_cron
-from tagsweep.core.due import due, next_date
+from tagsweep.core.cron import parse_cron, plain
+from tagsweep.core.due import due, since_known
 from tagsweep.model.errors import DamageFound, PlanError, Refused, StateError, StepsFailed, TagsweepError
 from tagsweep.model.run import RunStatus
 from tagsweep.model.schedule import Attempt, AttemptResult
-from tagsweep.report import changelog, messages
-from tagsweep.report.attempt import AttemptReport, event
-from tagsweep.report.metrics import TEXT_FORMAT, metrics, push_path
-from tagsweep.stores import durable
+from tagsweep.report.attempt import AttemptReport
 from tagsweep.stores.journal import read_journal
 from tagsweep.stores.planfile import dump_plan, seal_of
 
@@ -90,22 +87,22 @@ class _Work:
     swept: Swept | None = None
     refusals: tuple[GuardRefusal, ...] = ()
     error: TagsweepError | None = None
+    remedy: str = ""
+    """What may be done where there is no error."""
 
 
 def run_unattended(policy: Policy, asked: Asked, *, session: Session) -> tuple[Finished, ...]:
     """Run the policy if it is due, and return what was done: nothing, one attempt, or two where one was taken up first.
 
-    Errors are in what is returned, recorded and told. Raises StateError where another process runs this policy now.
+    Errors are in what is returned, recorded and told. Raises Busy where another process runs this policy now, and
+    StateError where the state itself cannot be used: both are for the caller to tell.
     """
-    key = session.state.policy_key(policy.path, policy.targets)
+    key = policy_key(policy.path, policy.targets, state=session.state, ledger=session.ledger)
     with session.state.lock(f"policy {key}", now=session.clock.now()):
-        return tuple(_Runner(policy, key, asked, session).attempts())
-
-
-def next_due(policy: Policy, now: datetime) -> datetime | None:
-    """Return the first date after ``now``, or None if the policy has no schedule."""
-    schedule = policy.schedule
-    return None if schedule is None else next_date(now, parse_cron(schedule.cron), zone_of(schedule))
+        done = tuple(_Runner(policy, key, asked, session).attempts())
+        with contextlib.suppress(StateError):  # the end of the session tries again, and says what failed
+            session.checkpoint()  # while nobody else may ask what is due
+        return done
 
 
 class _Runner:
@@ -115,6 +112,16 @@ class _Runner:
         self.asked = asked
         self.session = session
         self.ledger = session.ledger
+        schedule = policy.schedule
+        self.schedule = "" if schedule is None else f"{plain(schedule.cron)} {schedule.time_zone}"
+        self.telling = Telling(
+            policy=policy,
+            summary=asked.summary,
+            link=asked.link,
+            environ=asked.environ,
+            clock=session.clock,
+            progress=session.progress,
+        )
 
     def attempts(self) -> Iterator[Finished]:
         """Do what is to be done, one attempt after the other."""
@@ -129,10 +136,12 @@ class _Runner:
             yield finished
             if not finished.report.attempt.result.uses_date:
                 return
-        date = self._due()
+        date, known = self._due()
         always = self.policy.schedule is None or asked.force
         if date is not None or (always and broken_off is None):
             yield self._attempt(date, self._sweep)
+        elif not known:
+            yield self._attempt(None, self._begin)
 
     def _note_death(self, *, taken_up: str | None) -> None:
         """Write down and tell that the process of the last attempt ended before it did, unless its run goes on now.
@@ -179,12 +188,17 @@ class _Runner:
         except TagsweepError:  # the attempt will say so
             return False
 
-    def _due(self) -> datetime | None:
+    def _due(self) -> tuple[datetime | None, bool]:
+        """Return the date that is due, and whether the schedule was known before, so that its dates count."""
         schedule = self.policy.schedule
         if schedule is None:
-            return None
-        done = [one.due for one in self.ledger.attempts(self.key) if one.due is not None and one.result.uses_date]
-        return due(self.session.clock.now(), done, parse_cron(schedule.cron), zone_of(schedule))
+            return None, True
+        now, attempts = self.session.clock.now(), self.ledger.attempts(self.key)
+        since, known = since_known(now, (one.began_at for one in attempts if one.schedule == self.schedule))
+        done = [one.due for one in attempts if one.due is not None and one.result.uses_date]
+        # A plan removes nothing: whoever approves it sees for which date it is.
+        bound = None if self.asked.plan_only else since
+        return due(now, done, parse_cron(schedule.cron), zone_of(schedule), since=bound), known
 
     def _broken_off(self) -> Attempt | None:
         """Return the last attempt if its run was begun and not ended, and can go on.
@@ -221,7 +235,10 @@ class _Runner:
         began = self.session.clock.now()
         if earlier:  # the ledger tells attempts apart by when they began, also where the clock was set back
             began = max(began, earlier[-1].began_at + timedelta(microseconds=1))
-        work = _Work(attempt=Attempt(policy=self.key, due=date, began_at=began))
+        attempt = Attempt(
+            policy=self.key, due=date, began_at=began, schedule=self.schedule, targets=self.policy.targets
+        )
+        work = _Work(attempt=attempt)
         self.ledger.save_attempt(work.attempt)
         with self.session.trace.span(
             "tagsweep run", policy=self.key, due="" if date is None else date.isoformat()
@@ -232,7 +249,7 @@ class _Runner:
                 work.error = error
                 result = AttemptResult.REFUSED if isinstance(error, Refused) else AttemptResult.FAILED
             tell("result", result.value)
-        why = str(work.error) if work.error is not None else ""
+        why = str(work.error) if work.error is not None else work.attempt.why
         ended = max(self.session.clock.now(), began)
         run_id = None if work.plan is None else self.ledger.run_of_plan(work.plan.id)
         work.attempt = replace(work.attempt, result=result, why=why, ended_at=ended, run_id=run_id)
@@ -242,6 +259,12 @@ class _Runner:
             work.error = work.error or error
             work.attempt = replace(work.attempt, why=why or f"this end could not be noted: {error}")
         return self._tell(work, earlier)
+
+    def _begin(self, work: _Work) -> AttemptResult:
+        """Note the schedule. Whoever installs one, or lost what was known of it, does not ask for the last date."""
+        work.attempt = replace(work.attempt, why="no earlier call of this schedule is known here: it holds from now on")
+        work.remedy = "To sweep now: tagsweep run --force. If it ran here before, its state was lost"
+        return AttemptResult.BEGUN
 
     def _sweep(self, work: _Work) -> AttemptResult:
         planned = make_plan(self.policy, session=self.session, sizes=False)
@@ -312,25 +335,19 @@ class _Runner:
             plan=work.plan,
             sweep=None if swept is None else swept.report,
             refusals=work.refusals,
-            remedy="" if work.error is None else work.error.remedy,
+            remedy=work.remedy if work.error is None else work.error.remedy,
             next_date=next_due(self.policy, attempt.ended_at or attempt.began_at),
             last_success=max(
-                (one.ended_at for one in (*earlier, attempt) if one.result.good and one.ended_at is not None),
+                (one.ended_at for one in (*earlier, attempt) if one.result.success and one.ended_at is not None),
                 default=None,
             ),
             link=self.asked.link,
         )
-        for write in (self._write_metrics, self._push_metrics, self._write_summary):
-            self._note(partial(write, report))
-        if not recorded:
-            self._note(partial(self._write_entry, report))
+        self.telling.write(report, entry=not recorded)
         last = earlier[-1] if earlier else None
-        if last is None or last.untold or attempt.result.uses_date or not _is_same(last, attempt):
-            clock, progress = self.session.clock, self.session.progress
-            wanted = tuple(one for one in self.policy.record.notify if event(attempt.result) in one.when)
-            troubles = notify(report, wanted, environ=self.asked.environ, clock=clock, progress=progress)
-            if wanted and len(troubles) == len(wanted):
-                self._note(lambda: self.ledger.save_attempt(replace(attempt, untold=True)))
+        news = last is None or last.untold or attempt.result.uses_date or not _is_same(last, attempt)
+        if news and self.telling.send(report):
+            self.telling.note(lambda: self.ledger.save_attempt(replace(attempt, untold=True)))
         return Finished(report=report, swept=swept, error=work.error)
 
     def _removed(self, attempt: Attempt) -> tuple[int, int]:
@@ -346,38 +363,6 @@ class _Runner:
             self.session.progress.note(f"how many tags {attempt.run_id} removed is not known: {error}")
             known = self.ledger.run(attempt.run_id)
             return (0, 0) if known is None else (known.removed_tags, known.planned_tags - known.removed_tags)
-
-    def _write_metrics(self, report: AttemptReport) -> None:
-        name = self.policy.record.metrics
-        if name is not None:
-            durable.write_file(beside(self.policy.path, name), metrics(report).encode(), mode=0o644)
-
-    def _push_metrics(self, report: AttemptReport) -> None:
-        name = self.policy.record.metrics_url_env
-        if name is not None:
-            url = f"{from_environment(name, self.asked.environ).rstrip('/')}{push_path(report)}"
-            body, clock = metrics(report).encode(), self.session.clock
-            send("PUT", url, body, content_type=TEXT_FORMAT, clock=clock, public=True)
-
-    def _write_summary(self, report: AttemptReport) -> None:
-        if self.asked.summary is not None:
-            write_text(self.asked.summary, messages.summary(report))
-
-    def _write_entry(self, report: AttemptReport) -> None:
-        """Write the changelog's entry where no sweep wrote one. Each policy has its own, also in one file."""
-        name, attempt = self.policy.record.changelog, report.attempt
-        if name is not None and report.sweep is None and not attempt.result.good:
-            policy = hashlib.sha256(self.key.encode()).hexdigest()[:8]
-            entry_id = f"attempt-{policy}-{attempt.due or attempt.began_at:%Y%m%dT%H%M%SZ}"
-            entry = changelog.failed_entry(attempt, entry_id=entry_id, removed=report.removed, unknown=report.unknown)
-            write_entry(beside(self.policy.path, name), entry, run_id=entry_id)
-
-    def _note(self, do: Callable[[], None]) -> None:
-        """Do what must not hide how the run ended: an error in it is told, and no more."""
-        try:
-            do()
-        except TagsweepError as error:
-            self.session.progress.note(f"the run could not be written down: {error} ({error.remedy})")
 
 
 def _is_same(one: Attempt, other: Attempt) -> bool:

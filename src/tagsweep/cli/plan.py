@@ -62,6 +62,7 @@ def command(
         click.echo(terminal_plan.plan(shown, path=path, screen=screen()))
         if planned.refusals:
             click.echo(terminal_plan.refused(planned.refusals, screen=screen()), err=True)
+            raise click.exceptions.Exit(Refused.exit_code)  # what there is to say was said
     if planned.refusals:
         first = planned.refusals[0]
         end_with(Refused(f"refused by {first.guard}: {first.message}", remedy=first.remedy), as_json=as_json)

@@ -12,6 +12,7 @@ import click
 from tagsweep.cli.apply import error_of
 from tagsweep.cli.options import (
     StateChoice,
+    default_state,
     emit,
     end_with,
     json_option,
@@ -19,16 +20,17 @@ from tagsweep.cli.options import (
     open_session,
     policy_option,
     screen,
+    state_choice,
     state_option,
 )
-from tagsweep.model.errors import ConfigurationError
+from tagsweep.model.errors import Busy, ConfigurationError, TagsweepError
 from tagsweep.model.schedule import AttemptResult
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tagsweep.app.unattended import Finished
-    from tagsweep.model.errors import TagsweepError
+    from tagsweep.app.unattended import Asked, Finished
+    from tagsweep.model.policy import Policy
 
 
 @click.command("run")
@@ -64,10 +66,13 @@ def command(
     """Plan, check the guards, apply, verify, record and notify, with nobody there: for cron and CI.
 
     Does nothing, and exits with 0, unless a date of the policy's schedule is due; never runs twice for one date, and
-    once after a pause in which several passed. A policy without a schedule is always due. What was refused or failed is
-    written down and told, and is tried again by the next call; a run that was broken off is taken up.
+    once after a pause in which several passed. The first call of a schedule notes that its dates count from now on, and
+    removes nothing unless one has just passed; --force sweeps at once. A policy without a schedule is always due. What
+    was refused or failed is written down and told, and is tried again by the next call; a run that was broken off is
+    taken up. While another one runs the same policy, nothing is done.
     """
-    from tagsweep.app.unattended import Asked, next_due, run_unattended  # noqa: PLC0415 (not for --help)
+    from tagsweep.app.telling import next_due  # noqa: PLC0415 (not for --help)
+    from tagsweep.app.unattended import Asked, run_unattended  # noqa: PLC0415 (not for --help)
 
     plan_only = approve == "plan-only"
     if plan is not None and (plan_only or force or output is not None):
@@ -84,23 +89,74 @@ def command(
     asked = Asked(
         force=force, plan_only=plan_only, plan=plan, output=output, summary=summary, link=link, environ=os.environ
     )
-    with open_session(state, plan_registries(plan, policy.registries), home=policy.state, plain=True) as session:
-        done = run_unattended(policy, asked, session=session)
-        upcoming = next_due(policy, session.clock.now())
+    done: tuple[Finished, ...] = ()
+    upcoming: datetime | None = None
+    held, failure = "", None
+    try:
+        with open_session(state, plan_registries(plan, policy.registries), home=policy.state, plain=True) as session:
+            upcoming = next_due(policy, session.clock.now())
+            done = run_unattended(policy, asked, session=session)
+    except TagsweepError as error:  # what no attempt has: nobody would hear of it
+        if isinstance(error, Busy) and not force and plan is None:
+            held = str(error)
+        else:
+            failure = error
+            _tell(error, policy, asked, state)
+    errors = [*filter(None, map(_error, done)), *([] if failure is None else [failure])]
+    if failure is not None and not done:
+        raise failure
     if as_json:
-        emit(_document(done, upcoming))
-    elif not done:
-        from tagsweep.report.units import moment  # noqa: PLC0415 (not for --help)
+        emit(_document(done, upcoming, held))
+    else:
+        _print(done, errors, approve_with(config, output))
+        if not done:
+            click.echo(_idle(policy, upcoming, held))
+    for further in errors[1:]:
+        _also(further)
+    if errors:
+        end_with(errors[0], as_json=as_json)
 
-        assert upcoming is not None or policy.schedule is not None  # noqa: S101 (without a schedule it is due)
-        after = "" if upcoming is None else f"; the next date is {moment(upcoming)}"
-        click.echo(f"Not due: {policy.schedule}{after}.")
-    for finished in done:
-        if not as_json:
-            _show(finished, approve_with(config, output))
-    error = next((found for found in map(_error, done) if found is not None), None)
-    if error is not None:
-        end_with(error, as_json=as_json)
+
+def _also(error: TagsweepError) -> None:
+    """Say an error beside the one that the command ends with."""
+    from tagsweep.report.words import clean_lines  # noqa: PLC0415 (only where there are two)
+
+    click.echo(f"tagsweep: {clean_lines(str(error))}", err=True)
+
+
+def _tell(error: TagsweepError, policy: Policy, asked: Asked, state: StateChoice | None) -> None:
+    """Tell people of an error that no attempt in the state has, because the state could not be used."""
+    from tagsweep.app.policy_key import local_key, new_shared_key  # noqa: PLC0415 (only for such an error)
+    from tagsweep.app.telling import Telling, tell_without_state  # noqa: PLC0415 (likewise)
+    from tagsweep.cli.progress import make_progress  # noqa: PLC0415 (likewise)
+    from tagsweep.http.clock import SystemClock  # noqa: PLC0415 (likewise)
+
+    home = state_choice(policy.state) if state is None and policy.state else state or default_state()
+    path, targets = policy.path, policy.targets
+    key = local_key(path, home) if isinstance(home, Path) else new_shared_key(path, targets)
+    progress = make_progress(plain=True)
+    try:
+        telling = Telling(
+            policy=policy,
+            summary=asked.summary,
+            link=asked.link,
+            environ=asked.environ,
+            clock=SystemClock(),
+            progress=progress,
+        )
+        tell_without_state(error, key=key, telling=telling)
+    finally:
+        progress.finish()
+
+
+def _idle(policy: Policy, upcoming: datetime | None, held: str) -> str:
+    """Return why nothing was done."""
+    from tagsweep.report.units import moment  # noqa: PLC0415 (not for --help)
+
+    after = "" if upcoming is None else f"; the next date is {moment(upcoming)}"
+    if held:
+        return f"Left to the other: {held}{after}."
+    return f"Not due: {policy.schedule}{after}."
 
 
 def plan_registries(plan: Path | None, own: Any) -> Any:
@@ -117,14 +173,20 @@ def approve_with(config: Path, output: Path | None) -> str:
     return "" if output is None else shlex.join(["tagsweep", "run", "-c", str(config), "--plan", str(output)])
 
 
-def _show(finished: Finished, approve: str) -> None:
+def _print(done: tuple[Finished, ...], errors: list[TagsweepError], approve: str) -> None:
+    """Print what was done. The error that the command ends with has its words on standard error, and not twice."""
+    for finished in done:
+        _show(finished, approve, why=not errors or finished.error is not errors[0])
+
+
+def _show(finished: Finished, approve: str, *, why: bool) -> None:
     from tagsweep.report import terminal_run  # noqa: PLC0415 (not for --help)
     from tagsweep.report.attempt import facts, title  # noqa: PLC0415 (not for --help)
     from tagsweep.report.words import clean  # noqa: PLC0415 (not for --help)
 
     report = finished.report
     click.echo(clean(title(report)))
-    for line in facts(report):
+    for line in facts(report, why=why):
         click.echo(f"  {clean(line)}")
     if approve and report.attempt.result is AttemptResult.PLANNED:
         click.echo(f"  To carry it out: {clean(approve)}")
@@ -139,13 +201,14 @@ def _show(finished: Finished, approve: str) -> None:
             click.echo(f"  {path}")
 
 
-def _document(done: tuple[Finished, ...], upcoming: datetime | None) -> dict[str, Any]:
+def _document(done: tuple[Finished, ...], upcoming: datetime | None, held: str) -> dict[str, Any]:
     from tagsweep.report import json_report, messages  # noqa: PLC0415 (not for --help)
 
     return {
         "schema": "tagsweep/run",
         "version": json_report.VERSION,
-        "due": bool(done),
+        "due": any(finished.report.attempt.result is not AttemptResult.BEGUN for finished in done),
+        "held": held or None,
         "next_due": None if upcoming is None else upcoming.isoformat(),
         "attempts": [messages.webhook(finished.report) for finished in done],
     }

@@ -15,13 +15,13 @@ class NotifyWire(Struct, kw_only=True, forbid_unknown_fields=True):
         Meta(description="How it is sent.", extra={"remedy": "write kind: slack"}),
     ]
     when: Annotated[  # not "on", which YAML 1.1 reads as true
-        list[Literal["swept", "nothing", "planned", "failed"]],
+        list[Literal["swept", "nothing", "planned", "begun", "failed"]],
         Meta(
             description="At which ends: swept, nothing (there was nothing to remove), planned (a plan waits for "
-            "approval), failed (refused, partial or damaged too).",
+            "approval), begun (the schedule was not known before), failed (refused, partial or damaged too).",
             min_length=1,
         ),
-    ] = field(default_factory=lambda: ["swept", "planned", "failed"])
+    ] = field(default_factory=lambda: ["swept", "planned", "begun", "failed"])
     url_env: Annotated[str | None, Meta(description="The environment variable that holds the address.")] = None
     host: Annotated[str | None, Meta(description="The mail server.")] = None
     port: Annotated[Annotated[int, Meta(ge=1, le=65535)] | None, Meta(description="Its port.")] = None

@@ -15,20 +15,35 @@ from tagsweep.core.cron import Cron
 _DAY: Final = timedelta(days=1)
 _MOST_DAYS: Final = 41 * 366
 """So far a search goes; the rarest dates (29 February on a certain weekday) are 40 years apart at most."""
+_WAKE: Final = timedelta(hours=1)
+"""So late may a first call be that its date has just passed; systems of CI wake their jobs many minutes late."""
 _DISORDER: Final = 2
 """So many days of the wall may be out of order in real time: clocks are set by a day at most (Samoa, 2011)."""
 
 
-def due(now: datetime, done: Iterable[datetime], cron: Cron, zone: tzinfo) -> datetime | None:
+def due(
+    now: datetime, done: Iterable[datetime], cron: Cron, zone: tzinfo, *, since: datetime | None = None
+) -> datetime | None:
     """Return the date (UTC) that is due at ``now`` and was not done, or None. ``done`` are the dates done so far.
 
     Dates that were missed count as done with a later one: after a long pause one run catches up. A date in ``done``
     that is still to come was noted by a clock that was wrong, and holds nobody up. If nothing was ever done, the
-    latest date is due.
+    latest date is due. No date is due that does not lie after ``since``.
     """
     latest = latest_date(now, cron, zone)
-    last = max((one for one in done if one <= now), default=None)
+    last = max((one for one in (*done, *(() if since is None else (since,))) if one <= now), default=None)
     return latest if latest is not None and (last is None or latest > last) else None
+
+
+def since_known(now: datetime, calls: Iterable[datetime]) -> tuple[datetime, bool]:
+    """Return from when on the dates of a schedule count, and whether it was known before ``now``.
+
+    ``calls`` are all calls that asked for this schedule. Who installs one does not ask for the dates before: they count
+    from the first call on, and from an hour before it, because that call may be the wake of its date. A call that is
+    still to come was noted by a clock that was wrong.
+    """
+    first = min((one for one in calls if one <= now), default=None)
+    return (now if first is None else first) - _WAKE, first is not None
 
 
 def latest_date(now: datetime, cron: Cron, zone: tzinfo) -> datetime | None:

@@ -18,6 +18,7 @@ TagsweepError
 ├── Refused (4)                a guard or missing evidence stopped the plan
 ├── PlanError (5)              stale, tampered, used or of another format
 ├── StateError (6)             journal, ledger or snapshots cannot be written or read
+│   ├── Busy                   another tagsweep is at work on the same thing now
 │   └── Malformed              what is on disk is not in the form it was written in; its store says which file
 └── DamageFound (7)            verification found something kept that no longer works
 
@@ -128,6 +129,10 @@ class StateError(TagsweepError):
     """What must be on disk cannot be written or read."""
 
     exit_code = 6
+
+
+class Busy(StateError):
+    """Another tagsweep that lives is at work on the same thing: it has to be waited for, and nothing is broken."""
 
 
 class Malformed(StateError):

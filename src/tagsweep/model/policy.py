@@ -294,6 +294,8 @@ class NotificationEvent(Enum):
     SWEPT = "swept"
     NOTHING = "nothing"
     PLANNED = "planned"
+    BEGUN = "begun"
+    """The schedule was not known before, and begins."""
     FAILED = "failed"
     """Anything that did not go as it should: an error, a refusal, a partial run, damage."""
 

@@ -27,6 +27,8 @@ class AttemptResult(Enum):
 
     OPEN = "open"
     """It runs now, or its process died."""
+    BEGUN = "begun"
+    """The first call of a schedule that nothing was known of: its dates count from now on. Nothing was looked at."""
     SWEPT = "swept"
     NOTHING = "nothing"
     """The plan removes nothing."""
@@ -47,6 +49,11 @@ class AttemptResult(Enum):
     @property
     def good(self) -> bool:
         """Whether everything went as it should."""
+        return self.success or self is AttemptResult.BEGUN
+
+    @property
+    def success(self) -> bool:
+        """Whether it came to its purpose. That a schedule begins is none: without a state each call says so."""
         return self in (AttemptResult.SWEPT, AttemptResult.NOTHING, AttemptResult.PLANNED)
 
 
@@ -64,3 +71,7 @@ class Attempt:
     why: str = ""
     untold: bool = False
     """Whether somebody should have been told of this end, and no message could be sent."""
+    schedule: str = ""
+    """The schedule that the policy had then: cron's fields and the time zone; empty where it had none."""
+    targets: tuple[str, ...] = ()
+    """The targets that the policy had then."""

@@ -56,6 +56,8 @@ def event(result: AttemptResult) -> NotificationEvent:
             return NotificationEvent.NOTHING
         case AttemptResult.PLANNED:
             return NotificationEvent.PLANNED
+        case AttemptResult.BEGUN:
+            return NotificationEvent.BEGUN
         case _:
             return NotificationEvent.FAILED
 
@@ -73,6 +75,8 @@ def title(report: AttemptReport) -> str:  # noqa: PLR0911 (one return for each e
             return "Nothing to remove"
         case AttemptResult.PLANNED:
             return f"{tags} {agree(planned, 'is')} to be removed: the plan waits for approval"
+        case AttemptResult.BEGUN:
+            return "The schedule begins; nothing was removed"
         case AttemptResult.REFUSED:
             return "The sweep was refused; nothing was removed"
         case AttemptResult.PARTIAL:
@@ -86,17 +90,20 @@ def title(report: AttemptReport) -> str:  # noqa: PLR0911 (one return for each e
             assert_never(result)
 
 
-def facts(report: AttemptReport) -> tuple[str, ...]:
-    """Return the lines below the title: why, what remedy, numbers for each repository, what comes next."""
-    return tuple(_facts(report))
+def facts(report: AttemptReport, *, why: bool = True) -> tuple[str, ...]:
+    """Return the lines below the title: why, what remedy, numbers for each repository, what comes next.
+
+    Without ``why`` the first two are left out, for whoever says them elsewhere.
+    """
+    return tuple(_facts(report, why=why))
 
 
-def _facts(report: AttemptReport) -> Iterator[str]:
+def _facts(report: AttemptReport, *, why: bool) -> Iterator[str]:
     attempt = report.attempt
-    if attempt.why:
+    if why and attempt.why:
         yield attempt.why
-    if report.remedy:
-        yield f"Remedy: {report.remedy}"
+    if why and report.remedy:
+        yield report.remedy if attempt.result is AttemptResult.BEGUN else f"Remedy: {report.remedy}"
     for refusal in report.refusals[1:]:
         yield f"{refusal.guard}: {refusal.message}"
     yield from _numbers(report)

@@ -310,6 +310,12 @@ class Ledger:
         with self._reading("an attempt"):
             return tuple(_CODEC.decode(Attempt, json.loads(text)) for (text,) in rows)
 
+    def last_attempts(self) -> tuple[Attempt, ...]:
+        """Return the last attempt of every policy that was ever run."""
+        rows = self.database.rows("SELECT record, max(began_at) FROM attempts GROUP BY policy ORDER BY policy")
+        with self._reading("an attempt"):
+            return tuple(_CODEC.decode(Attempt, json.loads(text)) for text, _ in rows)
+
     def due_of_plan(self, plan_id: str) -> datetime | None:
         """Return the scheduled date that a plan was made for, or None if it was made for none."""
         with self._reading("an attempt"):

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
-from tagsweep.model.errors import ConfigurationError, StateError
+from tagsweep.model.errors import Busy, ConfigurationError
 from tagsweep.model.reference import Repository
 from tagsweep.stores import durable
 
@@ -83,7 +83,7 @@ class Elsewhere(Protocol):
         ...
 
     def lease(self, name: str) -> AbstractContextManager[None]:
-        """Hold the lease for ``name`` among all runners of this state; StateError if another one holds it."""
+        """Hold the lease for ``name`` among all runners of this state; Busy if another one holds it."""
         ...
 
     def push(self, ledger: Ledger) -> None:
@@ -141,21 +141,6 @@ class StateDirectory:
             self.elsewhere.fetch_run(run_id)
         return directory
 
-    def policy_key(self, path: str, targets: tuple[str, ...]) -> str:
-        """Return the name under which the attempts to run a policy are noted.
-
-        On one machine it is where the file is: from the directory that holds the state, where it is in there, so that a
-        checkout with both may be somewhere else the next time; else the absolute path. Runners whose state is elsewhere
-        check it out anywhere, so for them it is the file's name with what it is about. Links are not followed: what
-        they lead to changes with each deployment.
-        """
-        if self.elsewhere is None:
-            where, base = Path(os.path.normpath(Path(path).absolute())), Path(os.path.normpath(self.path.parent))
-            name = str(where.relative_to(base) if where.is_relative_to(base) else where)
-        else:
-            name = f"{Path(path).name} {hashlib.sha256(' '.join(sorted(targets)).encode()).hexdigest()[:12]}"
-        return name.encode(errors="backslashreplace").decode()  # a file's name may be no text
-
     def ledger(self) -> Ledger:
         """Open the ledger; close it when done."""
         from tagsweep.stores.ledger import Ledger  # noqa: PLC0415  sqlite3 is not for --help
@@ -170,7 +155,7 @@ class StateDirectory:
 
     @contextlib.contextmanager
     def lock(self, name: str, *, now: datetime | None = None) -> Iterator[None]:
-        """Hold the lease for ``name`` (a repository or registry); StateError if another tagsweep holds it.
+        """Hold the lease for ``name`` (a repository or registry); Busy if another tagsweep holds it.
 
         The lease is the kernel's (flock): it ends with the process that holds it, however that ends. ``now`` is what
         the next one is told as the time since when.
@@ -201,10 +186,10 @@ def _file_name(name: str) -> str:
     return f"{quoted}.lock"
 
 
-def _held(name: str, descriptor: int) -> StateError:
+def _held(name: str, descriptor: int) -> Busy:
     try:
         holder = json.loads(os.pread(descriptor, 4096, 0))
         who = f"another tagsweep (process {holder['pid']}, since {holder['since']})"
     except (ValueError, KeyError, TypeError):
         who = "another tagsweep"
-    return StateError(f"{who} is sweeping {name}", remedy="wait until it has ended, or stop it; then try again")
+    return Busy(f"{who} is sweeping {name}", remedy="wait until it has ended, or stop it; then try again")
