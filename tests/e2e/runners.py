@@ -19,6 +19,7 @@ from tagsweep.testing.harness import InstantClock, Quiet
 from tests.e2e.kit import Place, Result
 
 HOME = "ops/tagsweep-state"
+NEW_YEAR = datetime(2026, 1, 1, 4, tzinfo=UTC)
 
 
 class Runner(Place):
@@ -67,10 +68,10 @@ def states(registry: FakeRegistry) -> list[str]:
     return sorted(registry.tags(HOME))
 
 
-def remote(keeping: FakeRegistry, home: Path, writer: int = 0) -> Session:
+def remote(keeping: FakeRegistry, home: Path, writer: int = 0, *, at: datetime = NEW_YEAR) -> Session:
     """Return a session of one runner, with the state in a registry."""
     place = StatePlace.parse(f"oci://{keeping.host}/{HOME}")
-    clock = InstantClock()
+    clock = InstantClock(at)
     settings = RegistrySettings(host=keeping.host)
     state = open_remote(place, base=home / f"runner-{writer}", settings=settings, clock=clock, progress=Quiet())
     return Session(state=state, clock=clock, progress=Quiet())

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 
 import pytest
 
+from tagsweep.app.session import Session
 from tagsweep.app.state_lease import Leases
 from tagsweep.app.state_store import StateStore
+from tagsweep.app.unattended import Asked, run_unattended
+from tagsweep.config import load_policy
 from tagsweep.drivers.oci_storing import connect_for_state
 from tagsweep.http.clock import SystemClock
 from tagsweep.model.errors import StateError
 from tagsweep.model.policy import RegistrySettings
+from tagsweep.model.run import RunStatus
+from tagsweep.model.schedule import AttemptResult
 from tagsweep.model.stateplace import StatePlace
 from tagsweep.stores.stateartifact import RUN_FILES, pack
 from tagsweep.testing.dialects import DISTRIBUTION_2_8, DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry, LoggedRequest
 from tagsweep.testing.harness import Quiet
 from tests.e2e.kit import GATEWAY, Place, fill, finish, gateway, own_server, part_of, policy
-from tests.e2e.runners import HOME, Runners, remote, states
+from tests.e2e.runners import HOME, NEW_YEAR, Runners, remote, states
 from tests.real.servers import ServerKind
 
 
@@ -267,3 +273,52 @@ def test_the_files_of_a_run_come_together_or_not_at_all(failing: str, place: Pla
             assert {path.name: path.read_bytes() for path in run.path.iterdir()} == {
                 name: name.encode() for name in RUN_FILES
             }
+
+
+def scheduled(session: Session, place: Place) -> list[AttemptResult]:
+    """Run the policy in a session of one's own, and return how its attempts ended."""
+    done = run_unattended(load_policy(place.policy), Asked(), session=session)
+    return [finished.report.attempt.result for finished in done]
+
+
+def test_who_waited_for_another_one_knows_what_that_did(place: Place, swept: FakeRegistry) -> None:
+    """Two are woken for one date and read the state; the second finds the date done although it began before that."""
+    place.write(policy(f"{swept.host}/{GATEWAY}", more="schedule: yearly\n"))
+    with FakeRegistry(DISTRIBUTION_2_8) as keeping:
+        first, second, third = (remote(keeping, place.directory, number, at=NEW_YEAR) for number in range(3))
+        with third, second:
+            with first:
+                assert scheduled(first, place) == [AttemptResult.SWEPT]
+                # The first has let go of the policy, and has not ended yet.
+                built = [one for one in gateway().images() if all(tag.startswith("sha-") for tag in one.tags)]
+                swept.push(GATEWAY, built[-1].image, *built[-1].tags)
+                before = swept.tags(GATEWAY)
+                assert scheduled(second, place) == []
+            assert scheduled(third, place) == []
+            assert swept.tags(GATEWAY) == before
+        with remote(keeping, place.directory, 4) as last:
+            (run,) = last.ledger.runs()
+            assert run.status is RunStatus.DONE
+        assert len(states(keeping)) == 1  # the others learnt nothing that was not there
+
+
+def test_a_journal_that_is_here_gets_what_another_one_added(place: Place) -> None:
+    """A run was fetched, and then went on elsewhere: with the lease its journal here has the lines of both."""
+    lines = [json.dumps({"journal": "tagsweep", "number": number}) + "\n" for number in range(3)]
+    with FakeRegistry(DISTRIBUTION_2_8) as keeping:
+        with remote(keeping, place.directory) as session:
+            run = session.state.run_directory("run-1")
+            run.create()
+            run.journal.write_text(lines[0], encoding="utf-8")
+        early = remote(keeping, place.directory, 1)
+        with early:
+            here = early.state.run_directory("run-1").journal
+            assert here.read_text(encoding="utf-8") == lines[0]
+            with remote(keeping, place.directory, 2) as other:
+                there = other.state.run_directory("run-1").journal
+                there.write_text("".join(lines[:2]), encoding="utf-8")
+            with early.state.lock("registry.example.com/app"):
+                assert here.read_text(encoding="utf-8") == "".join(lines[:2])
+                here.write_text("".join(lines), encoding="utf-8")
+        with remote(keeping, place.directory, 3) as last:
+            assert last.state.run_directory("run-1").journal.read_text(encoding="utf-8") == "".join(lines)

@@ -14,7 +14,6 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -58,6 +57,8 @@ class RemoteState:
     _covers: dict[str, Digest] = field(default_factory=dict)
     _history: dict[str, Digest] = field(default_factory=dict)
     """What the states that were taken in had taken in themselves: to be tidied up."""
+    _own: dict[str, Digest] = field(default_factory=dict)
+    """What this command itself sent last, by its tag."""
     _generation: int = 1
     _remote: dict[str, list[Layer]] = field(default_factory=dict)
     """The files of the heads that are not here, by path; more than one where the heads differ."""
@@ -83,13 +84,7 @@ class RemoteState:
             return [self._rows(head.artifact) for head in found]
 
         rows = self.store.reading(read)
-        self._covers = {**self._history, **{head.tag: head.digest for head in found}}
-        self._generation = 1 + max((head.artifact.generation for head in found), default=0)
-        for head in found:
-            for path, layer in head.artifact.layers.items():
-                layers = self._remote.setdefault(path, []) if path.startswith("runs/") else [layer]
-                if layer not in layers:
-                    layers.append(layer)
+        self._taken_in(found)
         with self.directory.ledger() as ledger:
             merge_into(ledger, rows)
             if len(found) <= 1:
@@ -97,6 +92,48 @@ class RemoteState:
             for directory in self.left_behind:
                 self.progress.note(f"taking in what an earlier run could not send: {directory}")
                 self._adopt(directory, ledger)
+
+    def _taken_in(self, found: tuple[Head, ...]) -> None:
+        """Note which heads this state has in it from now on, and where the files are that are not here."""
+        self._covers = {**self._history, **{head.tag: head.digest for head in found}}
+        self._generation = 1 + max((head.artifact.generation for head in found), default=0)
+        self._remote = {}
+        for head in found:
+            for path, layer in head.artifact.layers.items():
+                layers = self._remote.setdefault(path, []) if path.startswith("runs/") else [layer]
+                if layer not in layers:
+                    layers.append(layer)
+
+    def refresh(self) -> None:
+        """Take in what others sent since the last look. Raises StateError.
+
+        Whoever waited for another one to end would else go by what was there before that one began. Called while no
+        file of a run is open.
+        """
+        with self._lock:
+            found, history = self.store.heads()
+            known = {**self._covers, **self._own}
+            fresh = [head for head in found if known.get(head.tag) != head.digest]
+            if not fresh:
+                return
+            rows = [self.store.reading(partial(self._rows, head.artifact)) for head in fresh]
+            with self.directory.ledger() as ledger:
+                clean = self._sent is not None and self._content(ledger) == self._sent
+                self._history = {**self._history, **history}
+                self._taken_in(found)
+                merge_into(ledger, rows)
+                for run_id in self.directory.run_ids():
+                    self._merge_run(run_id)
+                self._sent = self._content(ledger) if clean and len(found) == 1 else None
+
+    def _merge_run(self, run_id: str) -> None:
+        """Add what others know of a run that is here to what is here; what they have as it is here is left alone."""
+        for name in RUN_FILES:
+            key = f"runs/{run_id}/{name}"
+            here = self._known.get(key)
+            for layer in self._remote.pop(key, []):
+                if here is None or here[2] != layer:
+                    self._keep(run_id, name, self.store.reading(partial(self.store.read, layer)))
 
     def _rows(self, artifact: StateArtifact) -> Rows:
         found: Rows = {}
@@ -151,9 +188,12 @@ class RemoteState:
             durable.write_file(path, merge_journals(path.read_bytes(), data, name=str(path)))
 
     # --- sending --------------------------------------------------------------------------------------------------
-    def lease(self, name: str) -> AbstractContextManager[None]:
-        """Hold the lease for ``name`` among all runners of this state."""
-        return self.leases.hold(name)
+    @contextlib.contextmanager
+    def lease(self, name: str) -> Iterator[None]:
+        """Hold the lease for ``name`` among all runners of this state, and know what the last one to hold it did."""
+        with self.leases.hold(name):
+            self.refresh()
+            yield
 
     def push(self, ledger: Ledger) -> None:
         """Return when everything in the directory is in the registry, under this runner's own tag."""
@@ -184,7 +224,9 @@ class RemoteState:
                 self._know(key, self.store.send(path.read_bytes()))
             layers[key] = self._known[key][2]
         artifact = StateArtifact(generation=self._generation, writer=self.writer, covers=self._covers, layers=layers)
-        self.store.put(f"{self.store.place.tag}-{self._generation:06d}-{self.writer}", artifact.encode())
+        tag, manifest = f"{self.store.place.tag}-{self._generation:06d}-{self.writer}", artifact.encode()
+        self.store.put(tag, manifest)
+        self._own = {tag: manifest.digest}
 
     def _know(self, key: str, layer: Layer) -> None:
         self._known[key] = (*_stamp(self.directory.path / key), layer)
