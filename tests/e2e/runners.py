@@ -68,11 +68,13 @@ def states(registry: FakeRegistry) -> list[str]:
     return sorted(registry.tags(HOME))
 
 
-def remote(keeping: FakeRegistry, home: Path, writer: int = 0, *, at: datetime = NEW_YEAR) -> Session:
+def remote(
+    keeping: FakeRegistry, home: Path, writer: int = 0, *, at: datetime = NEW_YEAR, driver: str | None = None
+) -> Session:
     """Return a session of one runner, with the state in a registry."""
     place = StatePlace.parse(f"oci://{keeping.host}/{HOME}")
     clock = InstantClock(at)
-    settings = RegistrySettings(host=keeping.host)
+    settings = RegistrySettings(host=keeping.host, driver=driver)
     state = open_remote(place, base=home / f"runner-{writer}", settings=settings, clock=clock, progress=Quiet())
     return Session(state=state, clock=clock, progress=Quiet())
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from tagsweep.app.state_lease import Leases, lease_seconds
+from tagsweep.app.state_remover import remover_for
 from tagsweep.app.state_store import Head, StateStore
 from tagsweep.drivers.oci_storing import connect_for_state
 from tagsweep.model.errors import StateError, TagsweepError
@@ -111,8 +112,10 @@ class RemoteState:
         file of a run is open.
         """
         with self._lock:
-            found, history = self.store.heads()
             known = {**self._covers, **self._own}
+            if self.store.is_as(known):
+                return
+            found, history = self.store.heads()
             fresh = [head for head in found if known.get(head.tag) != head.digest]
             if not fresh:
                 return
@@ -271,7 +274,7 @@ class RemoteState:
 
     def give_back(self) -> None:
         """Close connections and locks; what was left behind and not sent stays for the next command."""
-        self.store.driver.close()
+        self.store.close()
         for descriptor in (self.alive, *self.left_behind.values()):
             os.close(descriptor)
         self.left_behind = {}
@@ -287,7 +290,8 @@ def open_remote(
     plain = StateDirectory.open(home / writer)
     alive = _lock(plain.path)
     driver = connect_for_state(settings, clock=clock, progress=progress)
-    store = StateStore(place=place, driver=driver)
+    remover = remover_for(settings, clock=clock, progress=progress)
+    store = StateStore(place=place, driver=driver, remover=remover)
     remote = RemoteState(
         store=store,
         directory=plain,

@@ -34,6 +34,8 @@ _ROUNDS: Final = 5
 """How often to step back for another one that asks at the same moment."""
 _HASTY: Final = 3
 """So often at once; after that it may have died while it asked, and is watched."""
+_RELEASED: Final = manifest_of(LEASE_TYPE, [], {"released": "true"})
+"""What a lease becomes that its registry does not let go: one glance at its digest tells, and no pull is counted."""
 _BEATS: Final = 3
 """How many signs of life a runner gives in the time after which it is taken for dead."""
 
@@ -125,9 +127,12 @@ class Leases:
     def _others(self, name: str) -> list[_Seen]:
         own = self.tag
         pattern = re.compile(rf"{re.escape(self.store.place.tag)}-lease-[0-9a-f]+")
-        names = self.store.reading(self.store.tags)
-        found = [self._look(tag, name) for tag in names if tag != own and pattern.fullmatch(tag) is not None]
+        names = [tag for tag in self.store.reading(self.store.tags) if tag != own and pattern.fullmatch(tag)]
+        found = [self._look(tag, name) for tag in names if self._digest(tag) not in (None, _RELEASED.digest)]
         return [one for one in found if one is not None]
+
+    def _digest(self, tag: str) -> Digest | None:
+        return self.store.reading(lambda: self.store.driver.resolve_tag(self.store.path, tag))
 
     def _look(self, tag: str, name: str) -> _Seen | None:
         store = self.store
@@ -203,6 +208,8 @@ class Leases:
             digest = store.driver.resolve_tag(store.path, self.tag)
             if digest is not None:
                 store.tidy({self.tag: digest})
+                if store.driver.resolve_tag(store.path, self.tag) is not None:
+                    store.put(self.tag, _RELEASED)
 
 
 def lease_seconds(environ: Mapping[str, str]) -> float:

@@ -10,8 +10,10 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from tagsweep.app.state_remover import is_alone
 from tagsweep.drivers.oci_storing import push_blob
 from tagsweep.model.errors import (
     NotFound,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from tagsweep.drivers.oci import OciDriver
     from tagsweep.model.manifest import RawManifest
     from tagsweep.model.stateplace import StatePlace
+    from tagsweep.ports import RegistryDriver
 
 T = TypeVar("T")
 
@@ -51,6 +54,8 @@ class StateStore:
 
     place: StatePlace
     driver: OciDriver
+    remover: RegistryDriver | None = None
+    """What removes old states, where the registry API deletes nothing."""
     sent: set[Digest] = field(default_factory=set)
     """Blobs that are known to be there."""
 
@@ -75,9 +80,19 @@ class StateStore:
                 raise self.refused(error, "read", "nothing was deleted") from error
         raise AssertionError  # the loop returns or raises
 
-    def _heads(self) -> tuple[tuple[Head, ...], Mapping[str, Digest]]:
+    def is_as(self, known: Mapping[str, Digest]) -> bool:
+        """Tell whether every state that is there is one of ``known``, by tag and digest; nothing is pulled for it."""
+        names = self.reading(self._named)
+        return names.keys() <= known.keys() and all(
+            self.reading(partial(self.driver.resolve_tag, self.path, name)) in (known[name], None) for name in names
+        )
+
+    def _named(self) -> dict[str, re.Match[str]]:
         pattern = re.compile(rf"{re.escape(self.place.tag)}-(?P<generation>[0-9]+)-[0-9a-f]+")
-        named = {name: match for name in self.tags() if (match := pattern.fullmatch(name)) is not None}
+        return {name: match for name in self.tags() if (match := pattern.fullmatch(name)) is not None}
+
+    def _heads(self) -> tuple[tuple[Head, ...], Mapping[str, Digest]]:
+        named = self._named()
         heads: list[Head] = []
         covered: dict[str, Digest] = {}
         # The newest first: what it has taken in need only be looked up, not read.
@@ -154,17 +169,24 @@ class StateStore:
     def tidy(self, covered: Mapping[str, Digest]) -> None:
         """Remove artifacts whose content is elsewhere. What the registry does not let go stays; it does no harm."""
         try:
-            able = self.driver.probe(self.path) if covered else None
+            remover: RegistryDriver = self.driver if self.remover is None else self.remover
+            able = remover.probe(self.path) if covered else None
             for tag, digest in covered.items():
                 if able is None or self.driver.resolve_tag(self.path, tag) != digest:
                     continue  # its writer has gone on: it is a head again
-                if able.delete_manifest.usable:
-                    self.driver.delete_manifest(self.path, digest)
+                if able.delete_manifest.usable and is_alone(remover, self.path, tag, digest):
+                    remover.delete_manifest(self.path, digest)
                 # Where a tag outlives its manifest (crane), or only tags can be removed.
                 if able.delete_tag.usable and self.driver.resolve_tag(self.path, tag) == digest:
-                    self.driver.delete_tag(self.path, tag)
+                    remover.delete_tag(self.path, tag)
         except TagsweepError:
             return
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.driver.close()
+        if self.remover is not None:
+            self.remover.close()
 
     def refused(self, error: RegistryError, doing: str, consequence: str) -> StateError:
         """Return the one message about a registry that does not keep the state."""
