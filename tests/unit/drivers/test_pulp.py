@@ -115,7 +115,7 @@ def test_an_answer_without_a_task_is_an_error() -> None:
         driver.probe(REPOSITORY)
         for document in ({}, {"task": None}, {"task": "http://elsewhere.example.com/pulp/api/v3/tasks/1/"}):
             body = json.dumps(document).encode()
-            api.untag = lambda url, body=body: Response(status=202, url=url, body=body)  # type: ignore[misc]
+            api.untag = lambda url, body=body: Response(status=202, url=url, body=body)
             with pytest.raises(ProtocolViolation):
                 driver.delete_tag(REPOSITORY, "v1")
 
