@@ -1,8 +1,9 @@
 """Following a how-to page word for word: its files are written, its commands run, in order, in an empty directory.
 
 A block ``sh`` is what the reader types, and of a block ``console`` what stands after a ``$``. A block after "Save this
-as `NAME`" is a file; one after "Replace the line `LINE` of `NAME`" takes that line's place. Other blocks are for
-reading. A command that does not end with 0 says so in its comment: ``# exits with 3``. ``RUN`` is the last run's id.
+as `NAME`" is a file; one after "Replace the line `LINE` of `NAME`" takes that line's place, as deep as it stood. Other
+blocks are for reading. A command that does not end with 0 says so in its comment: ``# exits with 3``. ``RUN`` is the
+last run's id.
 
 Whoever follows types with one of two hands: ``Shell`` starts each command as a reader does, ``Here`` calls the command
 line in this process, which is quicker.
@@ -20,7 +21,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import dedent
+from textwrap import dedent, indent
 from typing import Protocol, assert_never
 
 import pytest
@@ -124,7 +125,7 @@ def _replace(path: Path, step: Replace) -> None:
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     places = [number for number, line in enumerate(lines) if line.rstrip("\n") == step.line]
     assert len(places) == 1, f"{step.name} has the line {step.line!r} {len(places)} times"
-    lines[places[0]] = step.text
+    lines[places[0]] = indent(step.text, step.line[: len(step.line) - len(step.line.lstrip())])
     path.write_text("".join(lines), encoding="utf-8")
 
 
