@@ -139,6 +139,16 @@ def test_a_clock_that_fell_back_to_the_past_sweeps_nothing(place: Place, registr
     assert ends(run(place, "2027-01-01 04:00")) == [AttemptResult.SWEPT]
 
 
+def test_a_first_call_with_a_clock_that_was_ahead_holds_nothing_up(place: Place, registry: FakeRegistry) -> None:
+    """The first call took the year for 2099: the next one begins the schedule, once, and its dates are swept."""
+    write(place, registry)
+    assert ends(run(place, "2099-05-05 05:05")) == [AttemptResult.BEGUN]
+    assert ends(run(place, "2026-11-24 15:00")) == [AttemptResult.BEGUN]
+    assert run(place, "2026-11-25 15:00") == ()
+    assert ends(run(place, "2027-01-05 05:47")) == [AttemptResult.SWEPT]
+    assert run(place, "2027-01-06 05:47") == ()
+
+
 def test_a_beginning_that_was_broken_off_is_known(place: Place, registry: FakeRegistry) -> None:
     """A process that died while it noted the schedule leaves a schedule that is known."""
     write(place, registry)

@@ -80,7 +80,9 @@ def test_a_state_that_could_not_be_sent_is_told_after_the_sweep(
                 keeping.fail_next(9999, status=403, code="DENIED", method="PUT")
 
         keeping.on_request = go_away
-        failed = runner.run("run", "-c", str(runner.policy), "--force", "--json", expect=6)
+        summary = runner.directory / "summary.md"
+        failed = runner.run("run", "-c", str(runner.policy), "--force", "--json", "--summary", str(summary), expect=6)
+        assert "removed from 1 repository" in summary.read_text(encoding="utf-8")
         assert [one["result"] for one in failed.document["attempts"]] == ["swept"]
         assert failed.err.count("this run's state is in") == 1
         assert [one["result"] for one in got] == ["swept", "failed"]

@@ -89,7 +89,7 @@ class Leases:
                 self._put(name, holding=True)
                 return
             if rival.holding or attempt == _ROUNDS:
-                raise Busy(
+                raise (Busy if rival.holding else StateError)(
                     f"another tagsweep ({rival.holder}) is at work on {name}",
                     remedy="wait until it has ended, or stop it; then try again. Nothing was deleted by this one",
                 )

@@ -194,7 +194,7 @@ class _Runner:
         if schedule is None:
             return None, True
         now, attempts = self.session.clock.now(), self.ledger.attempts(self.key)
-        since, known = since_known(now, (one.began_at for one in attempts if one.schedule == self.schedule))
+        since, known = since_known(now, (one.asked_at for one in attempts if one.schedule == self.schedule))
         done = [one.due for one in attempts if one.due is not None and one.result.uses_date]
         # A plan removes nothing: whoever approves it sees for which date it is.
         bound = None if self.asked.plan_only else since
@@ -232,11 +232,16 @@ class _Runner:
     # --- one attempt ---
     def _attempt(self, date: datetime | None, do: Callable[[_Work], AttemptResult]) -> Finished:
         earlier = self.ledger.attempts(self.key)
-        began = self.session.clock.now()
+        began = shown = self.session.clock.now()
         if earlier:  # the ledger tells attempts apart by when they began, also where the clock was set back
             began = max(began, earlier[-1].began_at + timedelta(microseconds=1))
         attempt = Attempt(
-            policy=self.key, due=date, began_at=began, schedule=self.schedule, targets=self.policy.targets
+            policy=self.key,
+            due=date,
+            began_at=began,
+            clock=None if began == shown else shown,
+            schedule=self.schedule,
+            targets=self.policy.targets,
         )
         work = _Work(attempt=attempt)
         self.ledger.save_attempt(work.attempt)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,8 @@ def command(
             held = str(error)
         else:
             failure = error
-            _tell(error, policy, asked, state)
+            # The summary of what was done stays as it is.
+            _tell(error, policy, replace(asked, summary=None) if done else asked, state)
     errors = [*filter(None, map(_error, done)), *([] if failure is None else [failure])]
     if failure is not None and not done:
         raise failure

@@ -71,7 +71,14 @@ class Attempt:
     why: str = ""
     untold: bool = False
     """Whether somebody should have been told of this end, and no message could be sent."""
+    clock: datetime | None = None
+    """What the clock showed when it began, where an earlier attempt began after that: the clock was set back."""
     schedule: str = ""
     """The schedule that the policy had then: cron's fields and the time zone; empty where it had none."""
     targets: tuple[str, ...] = ()
     """The targets that the policy had then."""
+
+    @property
+    def asked_at(self) -> datetime:
+        """When it began, as the clock showed it then."""
+        return self.began_at if self.clock is None else self.clock
