@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tagsweep.app.propose import Looked
     from tagsweep.report.policy_text import PolicyDraft
 
-_WITHIN = "30d"
+WITHIN = "30d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class AgeType(click.ParamType[Age]):
     "--within",
     type=AgeType(),
     metavar="AGE",
-    help=f"Younger builds stay, such as 30d; 0d is no such clause.  [default: {_WITHIN}]",
+    help=f"Younger builds stay, such as 30d; 0d is no such clause.  [default: {WITHIN}]",
 )
 @click.option(
     "--evidence",
@@ -119,8 +119,8 @@ def command(
     asks = not yes and not as_json and sys.stdin.isatty() and sys.stderr.isatty()
     asks = asks and said.leave_open(looked.families)
     if asks:
-        click.echo(terminal_init.families_found(looked.families, screen=screen()), err=True)
-        said = ask(said, looked.families)
+        click.echo(terminal_init.families_found(looked.families, looked.clock, screen=screen()), err=True)
+        said = ask(said, looked.families, within=WITHIN if within is None else within.text)
     with open_session(state) as session:  # another one: nothing is left open while somebody thinks
         draft = _draft(looked, references, output, said=said, within=within)
         proposed = propose(looked, draft, path=str(output), session=session)
@@ -153,7 +153,7 @@ def _draft(
         clock=looked.clock,
         made_at=looked.at,
         keep_newest=KEEP_NEWEST if said.keep_newest is None else said.keep_newest,
-        within=_WITHIN if within is None else within.text,
+        within=WITHIN if within is None else within.text,
         evidence_waived=said.evidence == "none",
         changelog="CHANGELOG.md" if (output.parent / "CHANGELOG.md").is_file() else "",
     )

@@ -34,23 +34,29 @@ class Answers:
         )
 
 
-def ask(said: Answers, families: Sequence[Family]) -> Answers:
-    """Return the answers with those of the person at the terminal. Enter always takes the careful one."""
+def ask(said: Answers, families: Sequence[Family], *, within: str) -> Answers:
+    """Return the answers with those of the person at the terminal. Enter always takes the careful one.
+
+    ``within`` is the age up to which builds stay whatever is answered, or empty.
+    """
     doubtful = [family for family in families if family.doubt]
     if said.also is None and doubtful:
         said = replace(said, also=_ask_also(doubtful))
     if said.keep_newest is None and (said.also or any(family.temporary for family in families)):
+        younger = f" (younger than {within}: all of them)" if within else ""
         click.echo("Of builds with the same time all stay, and so do those whose time is not known.", err=True)
-        question = "How many of the newest builds of each kind stay? 0 is no such clause"
+        question = f"How many of the newest builds of each kind stay{younger}?"
         said = replace(
             said, keep_newest=click.prompt(question, default=KEEP_NEWEST, type=click.IntRange(min=0), err=True)
         )
     if said.evidence is None:
         click.echo("Do these images run anywhere that can be asked: a cluster, hosts, files in git?", err=True)
-        click.echo("  later  yes, or I do not know: I write it into the policy; until then it cannot be used", err=True)
+        click.echo("  later  yes, or not sure: I write it into the policy, which cannot be used before", err=True)
         click.echo("  none   no: nothing has to be asked before a deletion", err=True)
         choice = click.Choice(["later", "none"])
-        said = replace(said, evidence=click.prompt("Evidence; Enter is later", default="later", type=choice, err=True))
+        question = "later or none? Enter is later"
+        answer = click.prompt(question, default="later", type=choice, show_default=False, show_choices=False, err=True)
+        said = replace(said, evidence=answer)
     return said
 
 

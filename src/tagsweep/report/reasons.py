@@ -35,6 +35,7 @@ from tagsweep.model.decision import (
     VersionUnreadable,
 )
 from tagsweep.model.inventory import TimeOrigin
+from tagsweep.model.policy import KeepNewest
 from tagsweep.report.clauses import clause_words, origin_words
 from tagsweep.report.units import day
 from tagsweep.report.words import listed, quoted, sampled, short_hashes
@@ -196,7 +197,8 @@ def _need(tags: tuple[str, ...]) -> str:
 def many(reasons: tuple[Reason, ...]) -> str:
     """Return why, for several tags that stay or go for one kind of reason; ``reasons`` are theirs, never empty.
 
-    What they have in common is said once; the facts that differ are shown by a few of them.
+    What they have in common is said once; the facts that differ are shown by a few of them. All are tags of one
+    repository: more of them than a clause keeps are there because their times are equal.
     """
     first = reasons[0]
     if len(reasons) == 1:
@@ -238,7 +240,8 @@ def _why_many_kept(first: KeepReason, reasons: tuple[Reason, ...]) -> str:  # no
         case CannotDelete(why=why):
             return f"this registry cannot remove them: {why}"
         case KeptByClause(rule=rule, clause=clause):
-            return f"rule {quoted(rule)} keeps {clause_words(clause)}"
+            tied = isinstance(clause, KeepNewest) and clause.per is None and len(reasons) > clause.count
+            return f"rule {quoted(rule)} keeps {clause_words(clause)}" + (", and all of the same time" if tied else "")
         case Protected():
             return sentence(first)
         case _:

@@ -18,10 +18,10 @@ from tagsweep.report.words import listed, sampled, short_tag
 _MOST_VARIANTS = 4
 
 
-def families_found(families: Sequence[Family], *, screen: Screen = PLAIN) -> str:
+def families_found(families: Sequence[Family], clock: TimeOrigin, *, screen: Screen = PLAIN) -> str:
     """Return the table of families alone, for whoever is about to be asked."""
     page = Page(screen)
-    _families(page, families)
+    _families(page, families, clock)
     return page.text()
 
 
@@ -32,8 +32,7 @@ def proposal(proposal: Proposal, *, path: str, families: bool = True, screen: Sc
         page.line(Span(str(part.repository), Style.TITLE), f"   {plural(len(part.decisions), 'tag')}")
     page.gap()
     if families:
-        _families(page, proposal.families)
-        page.paragraph(f"times: {origin_words(proposal.clock)}", style=Style.DIM, indent=2)
+        _families(page, proposal.families, proposal.clock)
         page.gap()
     _preview(page, proposal)
     page.gap()
@@ -41,7 +40,7 @@ def proposal(proposal: Proposal, *, path: str, families: bool = True, screen: Sc
     return page.text()
 
 
-def _families(page: Page, families: Sequence[Family]) -> None:
+def _families(page: Page, families: Sequence[Family], clock: TimeOrigin) -> None:
     columns = (
         Column(heading="class", most=24),
         Column(heading="kind", most=16),
@@ -51,6 +50,7 @@ def _families(page: Page, families: Sequence[Family]) -> None:
         Column(heading="what they are", wraps=True),
     )
     page.table(columns, (_row(family) for family in families))
+    page.paragraph(f"times: {origin_words(clock)}", style=Style.DIM, indent=2)
 
 
 def _row(family: Family) -> Sequence[Piece]:
@@ -76,7 +76,9 @@ def _facts(family: Family) -> Iterator[str]:
     if family.doubt:
         yield f"stays: {family.doubt}"
     elif family.overruled:
-        yield f"taken on, although {family.overruled}"
+        yield f"old ones may go by your word, although {family.overruled}"
+    elif family.temporary:
+        yield "old ones may go"
     elif family.kind is FamilyKind.DERIVED:
         yield "they follow their subject"
 
@@ -89,7 +91,8 @@ def _preview(page: Page, proposal: Proposal) -> None:
     if _waits(proposal):
         page.paragraph(
             "None yet: this registry does not say when a tag was pushed, so the age of the builds counts from the day "
-            "on which tagsweep first saw them. Run the plan again later, or write a smaller keep.",
+            "on which tagsweep first saw them, and what it saw first in one look is equally old and stays together. "
+            "Run the plan again when there are newer builds, or write a smaller keep.",
             indent=2,
         )
     for refusal in proposal.refusals:

@@ -48,6 +48,17 @@ def test_newest_keeps_equal_times_together() -> None:
     assert kept(asked(KeepNewest(count=4), found)) == {"a", "b", "c", "d"}
 
 
+def test_a_tie_that_keeps_more_than_the_number_says_so() -> None:
+    """Where the limit falls among tags of one time, each of these says how many others have it; elsewhere none does."""
+    found = inventory([tag("a", pushed=1), tag("b", pushed=2), tag("c", pushed=2), tag("d", pushed=3)])
+    said = asked(KeepNewest(count=2), found)
+    details = {name: one.detail for name, one in said.items() if isinstance(one, KeptByClause)}
+    tied = "rank 2 of 4, with 1 of the same time"
+    assert details == {"a": "rank 1 of 4", "b": tied, "c": tied}
+    said = asked(KeepNewest(count=3), found)
+    assert {one.detail for one in said.values() if isinstance(one, KeptByClause)} == {"rank 1 of 4", "rank 2 of 4"}
+
+
 def test_a_tag_of_unknown_time_is_undecided_and_takes_no_place() -> None:
     """What is not known neither goes nor pushes out what is known."""
     found = inventory([tag("unknown"), tag("young", pushed=1), tag("old", pushed=9)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import get_args
 
@@ -191,6 +192,16 @@ def test_many_tags_have_words_of_their_own(reason: Reason, words: str) -> None:
     else:
         assert summed != words
         assert not summed.startswith(("its ", "it ", "belongs", "is ", "shares", "looks"))
+
+
+def test_more_tags_than_a_clause_keeps_have_the_same_time_and_it_says_so() -> None:
+    """Of thirty tags of one time "the 4 newest" alone would be a lie; of four it is the truth."""
+    reason = KeptByClause(rule="builds", clause=KeepNewest(count=4))
+    words = "rule “builds” keeps the 4 newest by push time"
+    assert many((reason,) * 4) == words
+    assert many((reason,) * 30) == f"{words}, and all of the same time"
+    by_branch = replace(reason, clause=KeepNewest(count=4, per="branch"))
+    assert many((by_branch,) * 30) == f"{words} for each “branch”"
 
 
 def test_what_differs_between_many_tags_is_shown_by_samples() -> None:

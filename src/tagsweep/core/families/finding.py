@@ -125,7 +125,7 @@ def _family(
     others = [tag for tag in known if tag not in inside]
     oldest = [fact.oldest for tag in tags if (fact := known[tag]).oldest is not None]
     newest = [fact.newest for tag in tags if (fact := known[tag]).newest is not None]
-    suffixed = {word for shape in own for word in words_of(shape.suffix)} if own[0].kind != "words" else set()
+    endings = {word for shape in own for word in words_of(shape.suffix)}
     return Family(
         kind=key.kind,
         name=key.prefix,
@@ -135,7 +135,7 @@ def _family(
         targets=_targets(tags, known, standing)
         if key.kind in (FamilyKind.FLOATING, FamilyKind.FLOATING_VERSION)
         else {},
-        variants=tuple(sorted(suffixed)),
+        variants=tuple(sorted(word for word in endings if BUILD_MARK.fullmatch(word) is None)),
         scheme=scheme_of(own) if key.kind in (FamilyKind.RELEASE, FamilyKind.PRERELEASE) else "",
         oldest=min(oldest, default=None),
         newest=max(newest, default=None),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -39,7 +39,10 @@ def _newest_of(
         rank = len(times) - bisect_right(times, time) + 1
         if rank <= clause.count:
             group = f" of {clause.per} {value}" if clause.per is not None and value is not None else ""
-            detail = f"rank {rank} of {len(times)}{group}"
+            tied = bisect_right(times, time) - bisect_left(times, time)
+            # Only a tie that keeps more than the number needs its word.
+            others = f", with {tied - 1} of the same time" if rank + tied - 1 > clause.count else ""
+            detail = f"rank {rank} of {len(times)}{group}{others}"
             kept[name] = KeptByClause(rule=context.rule, clause=clause, detail=detail)
     return kept
 
