@@ -2,7 +2,7 @@
 """FaultSuite: the part of DriverSuite that breaks what the registry answers. One law runs through it: what a driver
 returns is the truth, and where it does not know the truth, it raises.
 
-It needs a registry in this process (a harness that ``Interposes``); against real servers these tests are skipped.
+It needs a harness that ``Interposes``: a registry in this process, or a proxy before a real one. Others are skipped.
 """
 
 from __future__ import annotations

@@ -55,9 +55,9 @@ class Harness(Protocol):
 
 @runtime_checkable
 class Interposes(Protocol):
-    """A harness whose registry is in this process, so that the suite can break what it answers.
+    """A harness whose registry is in this process, or behind a proxy in it, so that the suite can break what it answers.
 
-    Real servers are none: what needs this is then skipped. ``clock`` is the one that drivers got.
+    Real servers by themselves are none: what needs this is then skipped. ``clock`` is the one that drivers got.
     """
 
     clock: InstantClock
