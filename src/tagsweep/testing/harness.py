@@ -55,7 +55,7 @@ class Harness(Protocol):
 
 @runtime_checkable
 class Interposes(Protocol):
-    """A harness whose registry is in this process, or behind a proxy in it, so that the suite can break what it answers.
+    """A harness whose registry is in this process, or behind a proxy in it, so that the suite can break its answers.
 
     Real servers by themselves are none: what needs this is then skipped. ``clock`` is the one that drivers got.
     """
