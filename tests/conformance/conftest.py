@@ -15,6 +15,7 @@ EACH_FAILURE = {
     "test_a_refused_deletion_is_an_error",
     "test_a_pause_is_kept_as_it_was_told",
     "test_a_deletion_without_an_answer_is_sent_once",
+    "test_a_redirect_to_another_host_takes_nothing_along",
 }
 
 

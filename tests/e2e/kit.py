@@ -21,7 +21,7 @@ import pytest
 from tagsweep.cli.main import main
 from tagsweep.model.reference import Digest
 from tagsweep.testing.fake import FakeRegistry
-from tagsweep.testing.tensorzero import TagList, load
+from tagsweep.testing.tensorzero import TaggedImage, TagList, load
 from tests.real.servers import Server, ServerKind, find, serve
 
 TENSORZERO: Final = Path(__file__).parents[1] / "data" / "tensorzero.json.gz"
@@ -231,6 +231,11 @@ def _whole() -> TagList:
     return next(tags for tags in load(TENSORZERO) if tags.repository == GATEWAY)
 
 
+@cache
+def _built(tags: TagList) -> tuple[TaggedImage, ...]:
+    return tuple(tags.images())
+
+
 def gateway() -> TagList:
     """Return the tag list of tensorzero/gateway: the whole, or a part of it where the test asks for both sizes."""
     return _whole() if size() is WHOLE else part_of(_whole())
@@ -252,7 +257,7 @@ def part_of(tags: TagList, each: int = 6) -> TagList:
 def fill(registry: FakeRegistry, tags: TagList) -> dict[str, Digest]:
     """Push every image of the list to a fake registry; return its tags."""
     found: dict[str, Digest] = {}
-    for built in tags.images():
+    for built in _built(tags):  # building them takes longer than pushing them
         registry.push(tags.repository, built.image, *built.tags)
         found.update(dict.fromkeys(built.tags, built.image.top))
     return found

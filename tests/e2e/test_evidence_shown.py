@@ -142,6 +142,16 @@ def test_check_asks_the_registry_what_names_nothing(shown: Shown) -> None:
     assert "broken" not in shown.run("plan")
 
 
+def test_a_registry_that_refuses_to_look_is_told_after_the_page(shown: Shown) -> None:
+    """A refusal is no absence either (exit 1)."""
+    shown.hold(f"{shown.name}:latest")
+    shown.registry.fail_next(100, status=403, code="DENIED")
+    result = shown.place.run("usage", "--check", "--json", "-c", str(shown.place.policy), expect=1)
+    assert result.document["references"][0]["exists"] is None
+    assert "was not checked" in result.document["unchecked"][0]
+
+
+@pytest.mark.slow
 def test_a_registry_that_does_not_answer_is_told_after_the_page(shown: Shown) -> None:
     """What could not be checked is no absence (exit 1)."""
     shown.hold(f"{shown.name}:latest")

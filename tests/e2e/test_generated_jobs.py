@@ -157,6 +157,7 @@ def test_the_entry_of_the_changelog_is_proposed_as_a_pull_request(checkout: Plac
     assert registry.tags(GATEWAY)
 
 
+@pytest.mark.slow
 def test_a_refusal_reaches_the_changelog_too(checkout: Place, registry: FakeRegistry) -> None:
     """The planning job hands the entry over although it fails."""
     checkout.write(checkout.policy.read_text(encoding="utf-8") + "limits: {max_removals: 1}\n")
@@ -254,6 +255,7 @@ def test_the_preview_of_gitlab_comments_the_merge_request(checkout: Place, regis
     assert registry.tags(GATEWAY) == before
 
 
+@pytest.mark.slow
 def test_gitlab_proposes_the_entry_of_the_changelog(checkout: Place, registry: FakeRegistry) -> None:
     """A branch with the changelog and a merge request; nothing where it is as it was, or where there is no token."""
     found = generate("gitlab", checkout)

@@ -173,7 +173,7 @@ def test_a_user_without_rights_leaves_everything_where_it_is(stage: Stage) -> No
     assert "partial" in stage.place.run("usage", "-c", str(stage.place.policy), expect=4).text
 
 
-@pytest.mark.parametrize("broken", ["git", "kubernetes"])
+@pytest.mark.parametrize("broken", ["git", pytest.param("kubernetes", marks=pytest.mark.slow)])
 def test_a_source_that_fails_removes_nothing_and_names_the_remedy(stage: Stage, broken: str) -> None:
     """Hazard 35: an absent repository or a cluster that does not answer leaves every build undecided, and ends in 4."""
     if broken == "git":

@@ -28,7 +28,8 @@ from tests.e2e.kit import GATEWAY, Place, finish, policy
 
 SLOW = pytest.mark.slow
 SHARES = [0.02, 0.45, 0.97, *(pytest.param(share, marks=SLOW) for share in (0.15, 0.3, 0.6, 0.75))]
-BOTH = pytest.mark.parametrize("dialect", [DISTRIBUTION_2_8, DISTRIBUTION_3], ids=lambda dialect: str(dialect.name))
+DIALECTS = [DISTRIBUTION_2_8, pytest.param(DISTRIBUTION_3, marks=SLOW)]
+BOTH = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: str(dialect.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +215,7 @@ def test_killed_after_verification_before_the_record(place: Place) -> None:
         assert end(place, registry) == expected
 
 
-@BOTH
+@pytest.mark.parametrize("dialect", [DISTRIBUTION_2_8, DISTRIBUTION_3], ids=lambda dialect: str(dialect.name))
 def test_ctrl_c_lets_what_is_in_flight_end(place: Place, dialect: Dialect) -> None:
     """After Ctrl-C every step that was begun is in the journal with its end; exit 130; the same command finishes."""
     expected, _ = uninterrupted(dialect)

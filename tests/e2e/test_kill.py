@@ -41,11 +41,12 @@ def killer(child: list[subprocess.Popen[str]], method: str, number: int) -> Hook
     return hook
 
 
+DIALECTS = [DISTRIBUTION_2_8, pytest.param(DISTRIBUTION_3, marks=pytest.mark.slow)]
 points = [("GET", 5), ("DELETE", 3), ("DELETE", 12), ("DELETE", 60), ("DELETE", 200), ("HEAD", 700)]
 
 
 @both_sizes
-@pytest.mark.parametrize("dialect", [DISTRIBUTION_2_8, DISTRIBUTION_3], ids=lambda dialect: str(dialect.name))
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: str(dialect.name))
 @pytest.mark.parametrize(("method", "number"), points)
 def test_killed_and_resumed_is_as_never_killed(place: Place, dialect: Dialect, method: str, number: int) -> None:
     """Hazard 46: killed with -9 while saving, deleting or verifying, the same command ends alike, with one record."""

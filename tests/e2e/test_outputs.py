@@ -40,7 +40,10 @@ SCHEMAS = {
 }
 
 
-@pytest.fixture(params=[DISTRIBUTION_2_8, DISTRIBUTION_3], ids=lambda dialect: str(dialect.name))
+@pytest.fixture(
+    params=[DISTRIBUTION_3, pytest.param(DISTRIBUTION_2_8, marks=pytest.mark.slow)],
+    ids=lambda dialect: str(dialect.name),
+)
 def registry(request: pytest.FixtureRequest, place: Place) -> Iterator[FakeRegistry]:
     """Give a registry with TensorZero's gateway, and the policy for it."""
     with FakeRegistry(request.param) as found:

@@ -33,6 +33,7 @@ def test_the_driver_is_found_by_its_entry_point_only_where_it_is_installed(
     assert "there is no registry driver called 'shelf'" in missing.stderr
 
 
+@pytest.mark.slow
 def test_the_example_passes_the_suite_that_is_shipped(environment: dict[str, str], tmp_path: Path) -> None:
     """The plugin's own tests, a subclass of DriverSuite, pass against the installed package."""
     passes_its_tests(EXAMPLE, environment, tmp_path)

@@ -35,6 +35,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return install(EXAMPLE, tmp_path_factory.mktemp("site"))
 
 
+@pytest.mark.slow
 def test_the_example_passes_the_suite_that_is_shipped(environment: dict[str, str], tmp_path: Path) -> None:
     """The plugin's own tests, a subclass of SourceSuite, pass against the installed package."""
     passes_its_tests(EXAMPLE, environment, tmp_path)

@@ -102,6 +102,7 @@ def test_a_writer_that_goes_on_after_it_was_taken_in_is_not_forgotten(others: in
 
 
 @pytest.mark.usefixtures("place")
+@pytest.mark.slow
 def test_never_two_hold_one_lease() -> None:
     """Four that ask at the same moment: at no time two of them are at work, and who is refused is told by whom."""
     inside: list[int] = []

@@ -122,7 +122,9 @@ def test_crane_removes_every_build_and_nothing_else(place: Place, tmp_path: Path
 
 
 @both_sizes
-@pytest.mark.parametrize("dialect", [DISTRIBUTION_3, CRANE], ids=lambda dialect: str(dialect.name))
+@pytest.mark.parametrize(
+    "dialect", [DISTRIBUTION_3, pytest.param(CRANE, marks=pytest.mark.slow)], ids=lambda dialect: str(dialect.name)
+)
 def test_a_dialect_with_single_tag_deletion_removes_every_build(place: Place, dialect: Dialect) -> None:
     """The fake registry with those dialects behaves the same."""
     with FakeRegistry(dialect) as registry:

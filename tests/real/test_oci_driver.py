@@ -22,7 +22,9 @@ pytestmark = pytest.mark.real
 class TestOciDriver(DriverSuite):
     """The suite, once for each server."""
 
-    @pytest.fixture(params=["docker_registry", "distribution_3", "crane_registry"])
+    @pytest.fixture(
+        params=["docker_registry", "distribution_3", pytest.param("crane_registry", marks=pytest.mark.slow)]
+    )
     def harness(self, request: pytest.FixtureRequest) -> Iterator[Harness]:
         """Yield a repository of its own on the server."""
         harness = RealHarness(request.getfixturevalue(request.param), OciDriver)
@@ -30,6 +32,7 @@ class TestOciDriver(DriverSuite):
         harness.close()
 
 
+@pytest.mark.slow
 class TestOciDriverOnOlareg(DriverSuite):
     """The suite against a real olareg, with what that does in another way."""
 

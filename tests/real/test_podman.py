@@ -77,6 +77,7 @@ class PodmanEnvironment:
         return DockerSource.configure(settings, context=source_context())
 
 
+@pytest.mark.slow
 class TestSuite(SourceSuite):
     """The suite against podman, as far as an engine can hold what it plants."""
 
@@ -98,6 +99,7 @@ def _digest_in(host: str, repository: str, tag: str) -> str:
     return digest
 
 
+@pytest.mark.slow
 def test_containers_of_pulled_images_are_in_use_by_tag_and_by_digest(podman: Podman, docker_registry: Server) -> None:
     """Running, stopped and created containers are found, with the very digest that the registry has."""
     digests = {}
