@@ -12,6 +12,8 @@ import yaml
 
 from tagsweep.cli.main import cli
 from tagsweep.config import parse_policy
+from tagsweep.model.schedule import Schedule
+from tagsweep.report.jobs import Job, kubernetes
 from tests.architecture.checkout import ROOT
 from tests.real.kube import Cluster, Refusal
 from tests.real.tools import run, tool
@@ -171,6 +173,31 @@ def test_what_the_pods_run_is_a_command_of_this_tagsweep(variant: str) -> None:
         command.make_context(name, list(arguments))
     policy = next(one["data"]["tagsweep.yaml"] for one in found if one["kind"] == "ConfigMap")
     assert parse_policy(policy, path="tagsweep.yaml").targets
+
+
+def test_the_chart_tries_as_often_as_the_generated_job() -> None:
+    """What is tried again and what waits for people is the same in the chart as in the generated CronJobs."""
+    schedule = Schedule(cron="0 4 1 * *", written="monthly", time_zone="UTC")
+    job = Job(
+        policy="tagsweep.yaml",
+        text="version: 1\n",
+        schedule=schedule,
+        utc_cron=schedule.cron,
+        package="tagsweep",
+        image="registry.example.com/tagsweep:1",
+        program="/usr/bin/tagsweep",
+    )
+    generated = list(yaml.safe_load_all(kubernetes.files(job)[kubernetes.PATH]))
+    tries = [
+        [
+            {key: value for key, value in one["spec"]["jobTemplate"]["spec"].items() if key != "template"}
+            for one in found
+            if one["kind"] == "CronJob"
+        ]
+        for found in (objects(), generated)
+    ]
+    assert tries[0] == tries[1]
+    assert [set(one) for one in tries[0]] == [{"backoffLimit", "podFailurePolicy"}] * 2
 
 
 def test_the_role_is_the_one_that_the_source_is_tested_with() -> None:

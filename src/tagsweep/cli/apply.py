@@ -59,9 +59,8 @@ def command(*, plan: Path, yes: bool, state: StateChoice | None, as_json: bool) 
         for repository, space in report.space.items():
             if space.reclaimable:
                 click.echo(f"frees {space_words(space)} after the registry's own collection\n  {repository}")
-        click.echo("written")
-        for path in swept.written:
-            click.echo(f"  {path}")
+        if swept.written:
+            click.echo("\n".join(["written", *(f"  {path}" for path in swept.written)]))
     error = error_of(swept.report)
     if error is not None:
         end_with(error, as_json=as_json)

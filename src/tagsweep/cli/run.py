@@ -198,9 +198,8 @@ def _show(finished: Finished, approve: str, *, why: bool) -> None:
         click.echo(terminal_run.applied(swept.report.run, swept.report.outcomes, screen=screen()))
         if swept.report.verification is not None:
             click.echo(terminal_run.verified(swept.report.verification, screen=screen()))
-        click.echo("written")
-        for path in swept.written:
-            click.echo(f"  {path}")
+        if swept.written:
+            click.echo("\n".join(["written", *(f"  {path}" for path in swept.written)]))
 
 
 def _document(done: tuple[Finished, ...], upcoming: datetime | None, held: str) -> dict[str, Any]:

@@ -31,6 +31,20 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{/* How often a job is tried: the same as in what "tagsweep schedule kubernetes" writes. */}}
+{{- define "tagsweep.tries" -}}
+# Tried again after an error of a registry or source, for about ten minutes; not what was refused (4), is partial (3),
+# is damaged (7) or is a matter of the policy or of the plan (2, 5): that waits for people.
+backoffLimit: 6
+podFailurePolicy:
+  rules:
+    - action: FailJob
+      onExitCodes:
+        containerName: tagsweep
+        operator: In
+        values: [2, 3, 4, 5, 7]
+{{- end }}
+
 {{/* A pod that runs tagsweep. Called with root, arguments, component, restart, and probe where it has one. */}}
 {{- define "tagsweep.pod" -}}
 {{- $root := .root -}}
