@@ -108,6 +108,25 @@ def test_a_repository_without_builds_gets_a_policy_that_removes_nothing(place: P
     assert "rules: []" in place.policy.read_text()
 
 
+def test_a_family_in_doubt_goes_only_by_a_persons_word(place: Place) -> None:
+    """Nightlies of a day stay, with their rule as a comment; --also takes them on, and what was seen to move stays."""
+    with FakeRegistry(CRANE) as registry:
+        for content in ("old", "new"):
+            registry.push("acme/app", image(content), "nightly-20260801")
+            init(place, registry, "acme/app", "--force", *KEEP_NOTHING)
+        registry.push("acme/app", image("release"), "1.0.0", "1.0.1", "1.1.0", "1.1.1")
+        nightlies = {f"nightly-202608{day:02}" for day in range(2, 12)}
+        for tag in nightlies:
+            registry.push("acme/app", image(tag), tag)
+        init(place, registry, "acme/app", "--force", *KEEP_NOTHING)
+        assert "  # - name: old nightly tags" in place.policy.read_text()
+        assert removed(place.make_plan("--json")) == set()
+        init(place, registry, "acme/app", "--force", "--also", "nightly", *KEEP_NOTHING)
+        assert removed(place.make_plan("--json")) == nightlies
+        refused = place.run("init", f"{registry.host}/acme/app", "--force", "--also", "release", expect=2)
+        assert "nightly" in refused.err
+
+
 @pytest.mark.parametrize(
     "repository",
     [pytest.param(name, marks=[] if name == "library/alpine" else [pytest.mark.slow]) for name in repositories()],
