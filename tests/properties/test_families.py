@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tagsweep.core.families import Family, FamilyKind, TagFacts, find_families
@@ -105,6 +105,7 @@ def test_patterns_match_exactly_the_members(facts: list[TagFacts]) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(_FACTS, st.lists(_TAG, max_size=10))
+@example([TagFacts(name=name) for name in ("nightly-20260810", "20260810-2026-08-11", "pr-12", "1.0.0")], ["pr-13"])
 def test_what_tells_of_no_build_is_never_proposed(facts: list[TagFacts], later: list[str]) -> None:
     """No tag is temporary whose name carries no build's identity, and no temporary pattern takes in a later one."""
     for family in find_families(facts):
