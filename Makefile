@@ -12,7 +12,7 @@ ARGS ?=
 # Test processes; one real registry of each kind runs beside each.
 WORKERS ?= auto
 # In the order of collection: by the number of tests, as xdist would have it, the few long ones end up last.
-PYTEST := $(PYTHON_IN_VENV) -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST = $(PYTHON_IN_VENV) -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Each worker compiles all tests, with the rewriting of their asserts: half of its start, if nothing is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -25,6 +25,8 @@ help: ## show this list
 demo: run-setup ## sweep a throw-away registry from start to end and tell what happens
 	@$(VENV)/bin/tagsweep demo $(ARGS)
 
+# One process more than cores: the quick tests wait for servers about a quarter of their time.
+test: WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 test: setup test-servers ## run the tests, with the real registries that this machine can have
 	$(PYTEST) -m "not slow" $(ARGS)
 
