@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from tagsweep.app.asked import Asked
 from tagsweep.app.session import Session
-from tagsweep.app.unattended import Asked, Finished, run_unattended
+from tagsweep.app.unattended import Finished, run_unattended
 from tagsweep.config import load_policy
 from tagsweep.model.schedule import AttemptResult
 from tagsweep.stores.state import StateDirectory

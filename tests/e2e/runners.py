@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tagsweep.app.asked import Asked
 from tagsweep.app.remote_state import open_remote
 from tagsweep.app.session import Session
-from tagsweep.app.unattended import Asked, run_unattended
+from tagsweep.app.unattended import run_unattended
 from tagsweep.config import load_policy
 from tagsweep.model.policy import RegistrySettings
 from tagsweep.model.schedule import AttemptResult

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tagsweep.app.unattended import Asked
+from tagsweep.app.asked import Asked
 from tagsweep.model.schedule import AttemptResult
 from tests.e2e.attempts import ends, listener, run
 from tests.e2e.kit import SHA, Place, gateway, part_of, policy, shared_with_release

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tagsweep.app.asked import Asked
 from tagsweep.app.session import Session
 from tagsweep.app.state_lease import Leases
 from tagsweep.app.state_store import StateStore
-from tagsweep.app.unattended import Asked, run_unattended
+from tagsweep.app.unattended import run_unattended
 from tagsweep.config import load_policy
 from tagsweep.drivers.oci_storing import connect_for_state
 from tagsweep.http.clock import SystemClock

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tagsweep.app.unattended import Asked
+from tagsweep.app.asked import Asked
 from tagsweep.model.errors import StateError
 from tagsweep.model.schedule import AttemptResult
 from tagsweep.stores.state import StateDirectory

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tagsweep.app.unattended import Asked
+from tagsweep.app.asked import Asked
 from tagsweep.model.errors import StateError
 from tagsweep.model.run import RunStatus
 from tagsweep.model.schedule import AttemptResult

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tagsweep.app.unattended import Asked
+from tagsweep.app.asked import Asked
 from tagsweep.model.schedule import AttemptResult
 from tagsweep.stores.ledger import Ledger
 from tagsweep.testing.dialects import DISTRIBUTION_3

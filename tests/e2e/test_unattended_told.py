@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tagsweep.app.unattended import Asked
+from tagsweep.app.asked import Asked
 from tagsweep.model.schedule import AttemptResult
 from tagsweep.testing.dialects import DISTRIBUTION_3
 from tagsweep.testing.fake import FakeRegistry

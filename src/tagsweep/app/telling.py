@@ -6,10 +6,9 @@ It needs no state: that the state cannot be read, or is not let in, is told the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tagsweep.app.notify import notify
@@ -29,6 +28,7 @@ from tagsweep.stores import durable
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tagsweep.app.asked import Asked
     from tagsweep.model.policy import Policy
     from tagsweep.ports import Clock, Progress
 
@@ -44,10 +44,7 @@ class Telling:
     """What telling needs: the policy, which says whom and where, and what this call wants beyond it."""
 
     policy: Policy
-    summary: Path | None
-    """Where a summary in Markdown is written."""
-    link: str
-    environ: Mapping[str, str]
+    asked: Asked
     clock: Clock
     progress: Progress
 
@@ -61,7 +58,7 @@ class Telling:
     def send(self, report: AttemptReport) -> bool:
         """Tell people, and return whether all of those who were to hear of this end did not."""
         wanted = tuple(one for one in self.policy.record.notify if event(report.attempt.result) in one.when)
-        troubles = notify(report, wanted, environ=self.environ, clock=self.clock, progress=self.progress)
+        troubles = notify(report, wanted, environ=self.asked.environ, clock=self.clock, progress=self.progress)
         return bool(wanted) and len(troubles) == len(wanted)
 
     def note(self, do: Callable[[], None]) -> None:
@@ -79,13 +76,13 @@ class Telling:
     def _push_metrics(self, report: AttemptReport) -> None:
         name = self.policy.record.metrics_url_env
         if name is not None:
-            url = f"{from_environment(name, self.environ).rstrip('/')}{push_path(report)}"
+            url = f"{from_environment(name, self.asked.environ).rstrip('/')}{push_path(report)}"
             body = metrics(report).encode()
             send("PUT", url, body, content_type=TEXT_FORMAT, clock=self.clock, public=True)
 
     def _write_summary(self, report: AttemptReport) -> None:
-        if self.summary is not None:
-            write_text(self.summary, messages.summary(report))
+        if self.asked.summary is not None:
+            write_text(self.asked.summary, messages.summary(report))
 
     def _write_entry(self, report: AttemptReport) -> None:
         """Write the changelog's entry where no sweep wrote one. Each policy has its own, also in one file."""
@@ -110,7 +107,7 @@ def tell_without_state(error: TagsweepError, *, key: str, telling: Telling) -> N
         exit_code=error.exit_code,
         remedy=error.remedy,
         next_date=next_due(telling.policy, now),
-        link=telling.link,
+        link=telling.asked.link,
     )
     telling.write(report, entry=False)
     telling.send(report)

@@ -10,12 +10,13 @@ that died after its run had ended leaves a date that is used: the next call note
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tagsweep.app.asked import Asked
 from tagsweep.app.make_plan import make_plan
 from tagsweep.app.planfiles import read_plan, write_plan
 from tagsweep.app.policy_key import policy_key
@@ -49,24 +50,6 @@ _OF_STATUS: Final = {
     RunStatus.DAMAGED: AttemptResult.DAMAGED,
     RunStatus.RESTORED: AttemptResult.SWEPT,  # whoever took it back does not want it done again for the same date
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a call of ``tagsweep run`` wants beyond the policy."""
-
-    force: bool = False
-    """Run although no date is due."""
-    plan_only: bool = False
-    """Write the plan for people to approve, and stop."""
-    plan: Path | None = None
-    """Carry out this plan, which was written so and approved."""
-    output: Path | None = None
-    """Where the plan is written as well."""
-    summary: Path | None = None
-    """Where a summary in Markdown is written."""
-    link: str = ""
-    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,14 +97,7 @@ class _Runner:
         self.ledger = session.ledger
         schedule = policy.schedule
         self.schedule = "" if schedule is None else f"{plain(schedule.cron)} {schedule.time_zone}"
-        self.telling = Telling(
-            policy=policy,
-            summary=asked.summary,
-            link=asked.link,
-            environ=asked.environ,
-            clock=session.clock,
-            progress=session.progress,
-        )
+        self.telling = Telling(policy=policy, asked=asked, clock=session.clock, progress=session.progress)
 
     def attempts(self) -> Iterator[Finished]:
         """Do what is to be done, one attempt after the other."""

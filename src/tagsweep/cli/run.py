@@ -30,7 +30,8 @@ from tagsweep.model.schedule import AttemptResult
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tagsweep.app.unattended import Asked, Finished
+    from tagsweep.app.asked import Asked
+    from tagsweep.app.unattended import Finished
     from tagsweep.model.policy import Policy
 
 
@@ -72,8 +73,9 @@ def command(
     was refused or failed is written down and told, and is tried again by the next call; a run that was broken off is
     taken up. While another one runs the same policy, nothing is done.
     """
+    from tagsweep.app.asked import Asked  # noqa: PLC0415 (not for --help)
     from tagsweep.app.telling import next_due  # noqa: PLC0415 (not for --help)
-    from tagsweep.app.unattended import Asked, run_unattended  # noqa: PLC0415 (not for --help)
+    from tagsweep.app.unattended import run_unattended  # noqa: PLC0415 (not for --help)
 
     plan_only = approve == "plan-only"
     if plan is not None and (plan_only or force or output is not None):
@@ -138,14 +140,7 @@ def _tell(error: TagsweepError, policy: Policy, asked: Asked, state: StateChoice
     key = local_key(path, home) if isinstance(home, Path) else new_shared_key(path, targets)
     progress = make_progress(plain=True)
     try:
-        telling = Telling(
-            policy=policy,
-            summary=asked.summary,
-            link=asked.link,
-            environ=asked.environ,
-            clock=SystemClock(),
-            progress=progress,
-        )
+        telling = Telling(policy=policy, asked=asked, clock=SystemClock(), progress=progress)
         tell_without_state(error, key=key, telling=telling)
     finally:
         progress.finish()

@@ -8,6 +8,7 @@ is told as done before it is seen to be done.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -144,35 +145,41 @@ class PulpDriver(OverOci):
         """
         if not super().delete_manifest(repository, digest):
             return False
-        end, pause = self._clock.monotonic() + _PATIENCE, 0.1
-        while self._oci.has_manifest(repository, digest):
-            if self._clock.monotonic() >= end:
-                raise Conflict(
-                    f"{self._place}: the deletion of {repository}@{digest.short} was accepted, but it is still there",
-                    remedy="an index that stays lists it, or Pulp's workers are busy: look at Pulp's tasks",
-                )
-            self._clock.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+        if not self._comes_true(lambda: not self._oci.has_manifest(repository, digest)):
+            raise Conflict(
+                f"{self._place}: the deletion of {repository}@{digest.short} was accepted, but it is still there",
+                remedy="an index that stays lists it, or Pulp's workers are busy: look at Pulp's tasks",
+            )
         return True
 
     def _finish(self, task: str, *, doing: str) -> None:
         """Return when the task is completed; ServerFailed where it failed, or waits longer than we do."""
-        end, pause = self._clock.monotonic() + _PATIENCE, 0.1
-        while True:
+        state: Any = None
+
+        def completed() -> bool:
+            nonlocal state
             document = self._rest.ask("GET", f"{self._origin}{task}", doing=f"{doing}: look at its task")
             state = within(document, "state")
-            if state == "completed":
-                return
-            if state not in _UNFINISHED:
+            if state != "completed" and state not in _UNFINISHED:
                 why = within(document, "error", "description") or "Pulp does not say why"
                 raise ServerFailed(f"{self._place}: cannot {doing}: its task is {state} ({why})")
+            return bool(state == "completed")
+
+        if not self._comes_true(completed):
+            raise ServerFailed(
+                f"{self._place}: cannot {doing}: its task is still {state}",
+                remedy="Pulp's workers are busy or stopped; what waits there may still be done later",
+            )
+
+    def _comes_true(self, done: Callable[[], bool]) -> bool:
+        """Ask again and again until it is done; False where it is not in the time that Pulp's workers are given."""
+        end, pause = self._clock.monotonic() + _PATIENCE, 0.1
+        while not done():
             if self._clock.monotonic() >= end:
-                raise ServerFailed(
-                    f"{self._place}: cannot {doing}: its task is still {state}",
-                    remedy="Pulp's workers are busy or stopped; what waits there may still be done later",
-                )
+                return False
             self._clock.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+        return True
 
 
 def _serves(entry: Any, repository: str) -> bool:
