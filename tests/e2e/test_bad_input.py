@@ -51,6 +51,14 @@ def test_an_absent_policy_and_plan_are_told(place: Place) -> None:
     assert str(place.plan) in place.apply(expect=2).err
 
 
+@pytest.mark.parametrize(
+    "command", [["restore", "run-1", "--yes"], ["verify", "run-1"], ["history", "run-1"], ["verify"]]
+)
+def test_a_run_that_is_not_here_may_be_in_a_state_that_a_policy_names(place: Place, command: list[str]) -> None:
+    """These commands read no policy: exit 2, and how to say where the state is."""
+    assert "--state or TAGSWEEP_STATE" in place.run(*command, expect=2).err
+
+
 def test_an_unreachable_registry_is_told(place: Place) -> None:
     """Exit 1, the address, and one JSON document where JSON was asked for."""
     place.write(policy(f"{HOST}/{GATEWAY}"))

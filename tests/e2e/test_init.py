@@ -127,6 +127,11 @@ def test_a_family_in_doubt_goes_only_by_a_persons_word(place: Place) -> None:
         assert "nightly" in refused.err
 
 
+def test_an_age_that_is_none_is_told_with_what_stands_for_none(place: Place) -> None:
+    """Exit 2, before any registry is asked."""
+    assert "0d is no such clause" in place.run("init", "127.0.0.1:9/a", "--within", "none", expect=2).err
+
+
 @pytest.mark.parametrize(
     "repository",
     [pytest.param(name, marks=[] if name == "library/alpine" else [pytest.mark.slow]) for name in repositories()],

@@ -101,6 +101,15 @@ def test_an_immutable_tag_that_moved_is_found(place_with_policy: Place) -> None:
     assert {tag: entry["fault"] for tag, entry in found.items()} == {"sha-abc1234": "moved", "latest": None}
 
 
+def test_a_dash_is_standard_input(place_with_policy: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As elsewhere, - among the tags stands for standard input, beside tags that are named."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("oops\n"))
+    out = place_with_policy.run("lint", "-c", str(place_with_policy.policy), "latest", "-", expect=3).out
+    assert out.splitlines()[0].split() == ["ok", "latest", "floating,", "stays"]
+    assert "standard input:1" in out
+    assert "2 tags: 1 against the policy" in out
+
+
 def test_of_many_good_tags_only_the_number_is_shown(place_with_policy: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large registry's page is what is wrong with it; the good tags are counted, and JSON has them all."""
     monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"sha-{number:07x}\n" for number in range(150)) + "oops\n"))

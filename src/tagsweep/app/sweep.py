@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tagsweep.app.apply import apply_plan, progressed, removed_tags
 from tagsweep.app.lost_runs import recall_runs
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tagsweep.model.plan import Space
     from tagsweep.model.reference import Digest, Repository
     from tagsweep.model.run import Outcome
+
+_ELSEWHERE: Final = "a state that only a policy names has to be given here: --state or TAGSWEEP_STATE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +73,14 @@ def load_run(run_id: str | None, *, session: Session) -> tuple[RunRecord, Plan]:
     if run_id is None:
         runs = ledger.runs()
         if not runs:
-            raise ConfigurationError(
-                "there is no run yet in this state directory", remedy="--state says where the runs are kept"
-            )
+            raise ConfigurationError("there is no run yet in this state directory", remedy=_ELSEWHERE)
         run: RunRecord | None = max(runs, key=lambda entry: entry.started_at)
     else:
         run = ledger.run(run_id)
     if run is None:
-        raise ConfigurationError(f"there is no run {run_id} in this state directory", remedy="see tagsweep history")
+        raise ConfigurationError(
+            f"there is no run {run_id} in this state directory", remedy=f"see tagsweep history; {_ELSEWHERE}"
+        )
     path = session.state.run_directory(run.id).plan
     try:
         data = path.read_bytes()

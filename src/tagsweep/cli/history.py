@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from tagsweep.cli.options import StateChoice, emit, json_option, open_session, screen, state_option
+from tagsweep.cli.options import StateChoice, emit, json_option, open_session, run_state_option, screen
 
 
 @click.command("history")
 @click.argument("run", required=False)
-@state_option
+@run_state_option
 @json_option
 def command(*, run: str | None, state: StateChoice | None, as_json: bool) -> None:
     """List the runs of this state directory, newest first, or show every step of RUN."""

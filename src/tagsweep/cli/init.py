@@ -44,7 +44,7 @@ class AgeType(click.ParamType[Age]):
         try:
             return Age(text if parse_duration(text, Place(file="--within", positions={})) else "")
         except PolicyError as error:
-            self.fail(error.remedy, param, ctx)
+            self.fail(f"{error.remedy}; 0d is no such clause", param, ctx)
 
 
 @click.command("init")

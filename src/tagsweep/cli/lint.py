@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from tagsweep.core.lint import Candidate
     from tagsweep.model.policy import Policy
 
+_STDIN = "-"
+"""No registry has such a tag."""
 _FILE = click.Path(path_type=Path)
 
 
 @click.command("lint")
 @click.argument("tags", nargs=-1, metavar="[TAG]...")
 @policy_option
-@click.option("--stdin", is_flag=True, help="Also read tags from standard input, one a line.")
+@click.option("--stdin", is_flag=True, help="Also read tags from standard input, one a line; - as a TAG does the same.")
 @click.option(
     "--metadata", type=_FILE, multiple=True, help="An output of docker/metadata-action: json, tags, bake-file."
 )
@@ -84,8 +86,9 @@ def _from_arguments(tags: tuple[str, ...], *, stdin: bool, files: bool) -> Itera
     from tagsweep.core.lint import STANDARD_INPUT  # noqa: PLC0415 (not for --help)
 
     for text in tags:
-        yield from collecting.from_file(Path(text)) if files else collecting.from_argument(text)
-    if stdin:
+        if text != _STDIN:
+            yield from collecting.from_file(Path(text)) if files else collecting.from_argument(text)
+    if stdin or _STDIN in tags:
         yield from collecting.from_texts(sys.stdin, where=STANDARD_INPUT)
 
 

@@ -37,7 +37,16 @@ def state_choice(text: str) -> StateChoice:
 
 
 def state_option(function: F) -> F:
-    """Add ``--state``."""
+    """Add ``--state`` to a command that reads a policy."""
+    return _state_option("what the policy says, else ~/.local/state/tagsweep")(function)
+
+
+def run_state_option(function: F) -> F:
+    """Add ``--state`` to a command that goes by runs alone, and so does not know what a policy says."""
+    return _state_option("~/.local/state/tagsweep; no policy is read here")(function)
+
+
+def _state_option(default: str) -> Callable[[F], F]:
     return click.option(
         "--state",
         metavar="DIR|oci://…",
@@ -45,9 +54,9 @@ def state_option(function: F) -> F:
         envvar="TAGSWEEP_STATE",
         show_envvar=True,
         default=None,
-        help="Where journals, undo data and the ledger are kept: a directory, or oci://HOST/REPOSITORY.  [default: "
-        "what the policy says, else ~/.local/state/tagsweep]",
-    )(function)
+        help="Where journals, undo data and the ledger are kept: a directory, or oci://HOST/REPOSITORY.  "
+        f"[default: {default}]",
+    )
 
 
 def json_option(function: F) -> F:

@@ -11,8 +11,8 @@ from tagsweep.cli.options import (
     end_with,
     json_option,
     open_session,
+    run_state_option,
     screen,
-    state_option,
     yes_option,
 )
 from tagsweep.model.errors import StepsFailed
@@ -23,7 +23,7 @@ from tagsweep.model.run import RestoreKind
 @click.argument("run")
 @click.argument("references", nargs=-1, metavar="[REF]...")
 @yes_option
-@state_option
+@run_state_option
 @json_option
 def command(*, run: str, references: tuple[str, ...], yes: bool, state: StateChoice | None, as_json: bool) -> None:
     """Put back the tags that RUN removed, or only the REFs among them, on the digests that they had.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from tagsweep.cli.apply import error_of
-from tagsweep.cli.options import StateChoice, emit, end_with, json_option, open_session, screen, state_option
+from tagsweep.cli.options import StateChoice, emit, end_with, json_option, open_session, run_state_option, screen
 
 
 @click.command("verify")
 @click.argument("run", required=False)
-@state_option
+@run_state_option
 @json_option
 def command(*, run: str | None, state: StateChoice | None, as_json: bool) -> None:
     """Check the registry after RUN (the last run if none is named), and write its record anew.
