@@ -55,6 +55,19 @@ name = next((one for one in reversed(names) if isinstance(one, str)), "")
 print(f"removals={removals or 0}")
 print(f"run={name}")
 print(f"planned={'true' if command == 'plan' and removals and found.get('path') else 'false'}")
+# In the log too, which has nothing else of it. What stands in front keeps a line from being a command for the runner.
+told = []
+if command == "plan" and found.get("path"):
+    told = [f"{removals} tags would go; the plan is {found['path']}"]
+elif command == "apply" and run:
+    told = [f"{removals} of {run.get('planned_tags', 0)} tags removed, run {name}: {run.get('status', 'unknown')}"]
+elif command == "run" and "attempts" in found and not attempts:
+    idle = f"Left to the other: {found['held']}" if found.get("held") else "Not due"
+    told = [f"{idle}; the next date is {found.get('next_due')}"]
+for one in attempts:
+    told += [one.get("title", ""), *one.get("facts", [])]
+for line in told:
+    print("tagsweep:", " ".join(str(line).split()), file=sys.stderr)
 if command == "apply" and run:
     summary.write_text(
         f"## tagsweep\n\n{removals} of {run.get('planned_tags', 0)} tags removed, "

@@ -109,6 +109,21 @@ def test_run_sweeps_when_it_is_due(step: Step) -> None:
     assert step.run("run")["removals"] == "0"
 
 
+def test_the_log_says_how_each_command_ended(step: Step, place: Place) -> None:
+    """A green step says in its log whether it did something: how many tags, that a schedule begins, or not due."""
+    planned = step.run("plan")["removals"]
+    assert f"tagsweep: {planned} tags would go; the plan is plan.json" in step.printed
+    step.run("run")
+    assert "tagsweep: The schedule begins; nothing was removed" in step.printed
+    step.run("run")
+    assert "tagsweep: Not due; the next date is 20" in step.printed
+    run = step.run("apply")["run"]
+    assert f"tagsweep: {planned} of {planned} tags removed, run {run}: done" in step.printed
+    place.write(place.policy.read_text(encoding="utf-8") + "limits: {max_removals: 0}\n")
+    step.run("run", force="true")
+    assert "tagsweep: Nothing to remove" in step.printed
+
+
 def test_a_refused_plan_fails_the_step_with_its_code(step: Step, place: Place) -> None:
     """A guard that refuses is exit code 4, and no plan file is left that apply could take."""
     step.run("plan")
