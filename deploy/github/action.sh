@@ -63,7 +63,7 @@ elif command == "apply" and run:
     told = [f"{removals} of {run.get('planned_tags', 0)} tags removed, run {name}: {run.get('status', 'unknown')}"]
 elif command == "run" and "attempts" in found and not attempts:
     idle = f"Left to the other: {found['held']}" if found.get("held") else "Not due"
-    told = [f"{idle}; the next date is {found.get('next_due')}"]
+    told = [f"{idle}; the next date is {found['next_due']}" if found.get("next_due") else idle]
 for one in attempts:
     told += [one.get("title", ""), *one.get("facts", [])]
 for line in told:

@@ -204,7 +204,7 @@ def test_two_at_once_never_both_run(place: Place, registry: FakeRegistry) -> Non
 
 
 def test_a_plan_waits_for_approval_and_is_then_carried_out(place: Place, registry: FakeRegistry) -> None:
-    """plan-only removes nothing and uses the date; --plan carries out that plan, once."""
+    """plan-only removes nothing and uses the date; --plan carries out that plan, once, and no removal is told twice."""
     write(place, registry)
     before = registry.tags(GATEWAY)
     summary = place.directory / "summary.md"
@@ -216,3 +216,7 @@ def test_a_plan_waits_for_approval_and_is_then_carried_out(place: Place, registr
     assert ends(run(place, "2026-10-01 06:00", Asked(plan=place.plan))) == [AttemptResult.SWEPT]
     again = run(place, "2026-10-01 07:00", Asked(plan=place.plan))
     assert (ends(again), again[0].report.exit_code) == ([AttemptResult.FAILED], 5)
+    assert (again[0].report.removed, again[0].report.attempt.run_id) == (0, None)
+    entry = place.changelog.read_text(encoding="utf-8").split("### Registry sweep failed")[1]
+    assert "Nothing was removed: the plan" in entry
+    assert "was used by the run" in entry

@@ -271,6 +271,10 @@ class _Runner:
                 f"{self.policy.path} was changed since {plan.id} was made",
                 remedy="make a new plan; or tagsweep apply, which goes by the plan alone",
             )
+        run_id = self.ledger.run_of_plan(plan.id)
+        run = None if run_id is None else self.ledger.run(run_id)
+        if run is not None and run.status in _OF_STATUS:  # before it counts as this attempt's: that run is told already
+            raise PlanError(f"the plan {plan.id} was used by the run {run.id}", remedy="make a new plan")
         self._plan_is(work, plan)
         return self._apply(work, plan, data, seal) if plan.removals else AttemptResult.NOTHING
 
